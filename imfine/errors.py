@@ -7,6 +7,7 @@ edge writes `to_json()` into the run, and the command line prints message and re
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 
@@ -31,7 +32,8 @@ class ImfineError(Exception):
 
     def to_json(self) -> dict[str, Any]:
         value = self.value
-        if not (value is None or isinstance(value, (bool, int, float, str))) or value != value:  # NaN
+        plain = value is None or isinstance(value, (bool, int, float, str))
+        if not plain or (isinstance(value, float) and not math.isfinite(value)):  # JSON has no NaN, no Infinity
             value = repr(value)
         if isinstance(value, str) and len(value) > 200:
             value = value[:200] + "…"

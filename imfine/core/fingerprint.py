@@ -1,5 +1,5 @@
-"""A quick fingerprint of a live model's weights: taken at load, and again after an answer of the base lane, it
-proves that nothing changed them in between. Not cryptographic, and not the files' checksum.
+"""A quick fingerprint of a live model's weights: taken at load, and again after an answer of the base lane,
+it proves that nothing changed them in between. Not cryptographic, and not the files' checksum.
 
 Every 4 KiB of a tensor are summed as 64-bit integers (no bit can flip unseen, and 270 MB take some 10–20 ms);
 the names, shapes, dtypes and sums go through SHA-256.
