@@ -1,0 +1,53 @@
+"""The OpenAPI document. `python -m imfine.server.openapi > web/openapi.json` writes it, the same every time.
+
+The streams' events are added by hand: OpenAPI cannot derive them from a route that answers with bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from imfine.server.routes import events, health, models, runs, session
+from imfine.server.schemas import Event
+from imfine.version import VERSION
+
+PUBLIC: tuple[APIRouter, ...] = (session.public, health.public)
+GUARDED: tuple[APIRouter, ...] = (session.router, runs.router, events.router, models.router, health.router)
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document of `app`, with the events of the streams and both ways to authenticate."""
+    spec = get_openapi(
+        title="I'm Fine",
+        version=VERSION,
+        description="Turn a language model's weights like an equalizer, and compare its answers side by side.",
+        routes=app.routes,
+    )
+    events_schema = TypeAdapter(Event).json_schema(
+        ref_template="#/components/schemas/{model}", mode="serialization", by_alias=True
+    )
+    schemas = spec["components"]["schemas"]
+    schemas.update(events_schema.pop("$defs"))
+    schemas["Event"] = events_schema
+    for unused in ("HTTPValidationError", "ValidationError"):  # our 422 is an Error
+        schemas.pop(unused, None)
+    spec["components"]["schemas"] = dict(sorted(schemas.items()))
+    return spec
+
+
+def main() -> None:
+    app = FastAPI()
+    for router in (*PUBLIC, *GUARDED):
+        app.include_router(router)
+    json.dump(document(app), sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Models: what there is, what the equalizer reaches in one, what a recipe would touch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from imfine.server.context import Ctx
+from imfine.server.responses import Json, errors
+from imfine.server.schemas import CardList, Manifest, ManifestIn, ModelDetail
+
+router = APIRouter(prefix="/api", tags=["models"])
+
+
+@router.get(
+    "/models", response_model=CardList, responses=errors(401, 403, 422), summary="The models known here"
+)
+def index(ctx: Ctx) -> Json:
+    raise NotImplementedError
+
+
+@router.get(
+    "/models/{id:path}",
+    response_model=ModelDetail,
+    responses=errors(401, 403, 404, 422, 503),
+    summary="One model: its card and what can be turned in it",
+)
+def show(id: Annotated[str, Path(max_length=500, description="starter, Hub id or folder")], ctx: Ctx) -> Json:
+    raise NotImplementedError
+
+
+@router.post(
+    "/manifest",
+    response_model=Manifest,
+    responses=errors(401, 403, 404, 413, 422, 503),
+    summary="Every tensor that a recipe touches",
+)
+def manifest(body: ManifestIn, ctx: Ctx) -> Json:
+    raise NotImplementedError

@@ -1,0 +1,454 @@
+"""What goes in and out of the API, as pydantic models: the page's TypeScript is generated from them.
+
+Strict: nothing is coerced and an unknown field is refused. Knows the shape of a request, not whether a recipe fits a
+model (core's `Recipe.parse` and `check` know that).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from imfine.errors import ImfineError, Invalid
+
+Kind = Literal["generate"]
+State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+Dtype = Literal["float32", "bfloat16"]
+RunId = Annotated[str, Field(pattern=r"^[0-9a-z]{26}$", description="26 characters, sortable by time")]
+Time = Annotated[str, Field(description="ISO 8601, UTC, milliseconds", examples=["2026-11-22T10:00:00.000Z"])]
+ModelRef = Annotated[str, Field(min_length=1, max_length=500, description="starter, Hub id or local folder")]
+WorkerName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Refused:
+    """A body that could not become data. The model it was meant for raises its error, after authentication."""
+
+    def __init__(self, error: ImfineError) -> None:
+        self.error = error
+
+
+class In(BaseModel):
+    """What a client sends."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _readable(cls, data: Any) -> Any:
+        if isinstance(data, Refused):
+            raise data.error
+        if isinstance(data, bytes):
+            raise Invalid(
+                "the body is not declared as JSON", remedy="send Content-Type: application/json", field="body"
+            )
+        return data
+
+
+class Out(BaseModel):
+    """What the server answers. Fields with defaults are always present."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+# ---------------------------------------------------------------- errors
+
+
+class ErrorBody(Out):
+    code: str = Field(description="stable; the page translates it")
+    message: str
+    remedy: str
+    field: str | None = Field(description="dotted path of the field that is wrong")
+    value: bool | int | float | str | None
+    params: dict[str, Any]
+
+
+class Error(Out):
+    error: ErrorBody
+
+
+# ---------------------------------------------------------------- requests
+
+
+class Bands(In):
+    """One factor a layer."""
+
+    attn: list[float] | None = None
+    mlp: list[float] | None = None
+    eps: list[float] | None = None
+
+
+class RecipeIn(In):
+    """Gains; whatever is left out is neutral."""
+
+    eps: float = 1.0
+    attn: float = 1.0
+    mlp: float = 1.0
+    bands: Bands | None = None
+    points: dict[str, float] | None = Field(None, examples=[{"o": 0.8, "4.q": 1.2, "4.o.h3": 0.0}])
+
+
+class SamplingIn(In):
+    greedy: bool = False
+    temperature: float = 0.7
+    top_k: int = Field(0, description="0: off")
+    top_p: float = 0.95
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    stop: list[str] = []
+    seed: int | None = Field(None, description="null: one is drawn and kept with the run")
+    max_new_tokens: int = 128
+    min_new_tokens: int = 0
+    raw: bool = Field(False, description="true: completes without the chat template")
+
+
+class Message(In):
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class LaneIn(In):
+    name: str = Field(min_length=1, max_length=64)
+    recipe: RecipeIn = RecipeIn()
+
+
+class RunIn(In):
+    """A run that is asked for: `prompt` or `messages`, never both."""
+
+    kind: Kind
+    model: ModelRef
+    revision: str | None = Field(None, min_length=1, max_length=200)
+    prompt: str | None = None
+    messages: list[Message] | None = None
+    recipe: RecipeIn = RecipeIn()
+    sampling: SamplingIn = SamplingIn()
+    lanes: list[Literal["base", "tuned"] | LaneIn] = Field(
+        ["base", "tuned"], min_length=1, max_length=32, description='"tuned" uses the recipe of the request'
+    )
+    top: int = Field(0, ge=0, le=5, description="likeliest candidates to send with every token")
+    dtype: Dtype | None = None
+    page: str | None = Field(None, min_length=1, max_length=64, description="the page that follows this run")
+
+
+class LoginIn(In):
+    token: str = Field(min_length=1, max_length=1000)
+
+
+class ManifestIn(In):
+    model: ModelRef
+    revision: str | None = Field(None, min_length=1, max_length=200)
+    recipe: RecipeIn = RecipeIn()
+
+
+# ---------------------------------------------------------------- runs
+
+
+class LaneAsked(Out):
+    name: str
+    recipe: dict[str, Any]
+
+
+class RunRequest(Out):
+    """The request in its canonical form: enough to make the run again."""
+
+    kind: Kind
+    model: str
+    revision: str | None
+    prompt: str | None
+    messages: list[dict[str, str]] | None
+    recipe: dict[str, Any]
+    sampling: dict[str, Any]
+    lanes: list[LaneAsked]
+    top: int
+    dtype: Dtype | None
+
+
+class PhaseNow(Out):
+    phase: str
+    done: int
+    total: int | None
+    unit: str
+
+
+class RunSummary(Out):
+    id: str
+    kind: Kind
+    state: State
+    name: str
+    model: str
+    page: str | None
+    prompt: str = Field(description="its first 200 characters")
+    recipe: dict[str, Any]
+    recipe_hash: str
+    attempt: int
+    worker: str | None
+    position: int | None = Field(description="older runs still queued before this one; null unless queued")
+    phase: PhaseNow | None
+    error: ErrorBody | None
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+
+
+class Run(RunSummary):
+    prompt: str = Field(description="the whole prompt, or the last message")
+    request: RunRequest
+    result: ResultEvent | None
+
+
+class RunList(Out):
+    items: list[RunSummary]
+    next: str | None = Field(description="cursor of the next page; null: this was the last")
+    total: int
+
+
+# ---------------------------------------------------------------- events
+
+
+class _Event(Out):
+    run: str
+    attempt: int
+
+
+class PhaseEvent(_Event):
+    type: Literal["phase"]
+    phase: Literal["downloading", "loading", "working", "measuring", "saving"]
+    done: int
+    total: int | None
+    unit: Literal["bytes", "tokens", "steps", "lanes"]
+
+
+class Candidate(Out):
+    id: int
+    text: str
+    p: float
+
+
+class TokensEvent(_Event):
+    type: Literal["tokens"]
+    lane: int
+    start: int
+    ids: list[int]
+    texts: list[str]
+    top: list[list[Candidate]] | None
+
+
+class LaneEndEvent(_Event):
+    type: Literal["lane_end"]
+    lane: int
+    finish_reason: Literal["stop", "length", "context", "cancelled"]
+    tokens: int
+    tokens_per_s: float
+    first_token_ms: float
+
+
+class MeasuresEvent(_Event):
+    type: Literal["measures"]
+    lane: int
+    expected_by_original: float | None
+    perplexity_original: float | None
+    reference_loss: float | None
+    distinct_1: float | None
+    distinct_2: float | None
+    repetition: float | None
+    first_change: int | None
+
+
+class NoticeEvent(_Event):
+    type: Literal["notice"]
+    code: str
+    message: str
+    params: dict[str, Any]
+
+
+class LaneResult(Out):
+    name: str
+    text: str
+    token_ids: list[int]
+    finish_reason: str
+    recipe: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+class ResultEvent(Out):
+    type: Literal["result"]
+    model: str
+    revision: str
+    dtype: str
+    device: str
+    recipe: dict[str, Any]
+    seed: int
+    lanes: list[LaneResult]
+    manifest: dict[str, Any]
+    timing: dict[str, float]
+    checksum: dict[str, Any]
+    versions: dict[str, str]
+
+
+class RunResultEvent(_Event, ResultEvent):
+    """`result` on the stream: the whole answer, last before the terminal state."""
+
+
+class StateEvent(_Event):
+    """The server's own: a run's state, or its place in the queue, has changed."""
+
+    type: Literal["state"]
+    state: State
+    kind: Kind
+    name: str
+    model: str
+    page: str | None
+    position: int | None
+    worker: str | None
+    error: ErrorBody | None
+
+
+class RestartEvent(_Event):
+    """A new attempt begins at `from`: lanes are cleared and charts cut back to it."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    type: Literal["restart"]
+    from_: int = Field(alias="from")
+
+
+Event = Annotated[
+    PhaseEvent
+    | TokensEvent
+    | LaneEndEvent
+    | MeasuresEvent
+    | NoticeEvent
+    | RunResultEvent
+    | StateEvent
+    | RestartEvent,
+    Field(discriminator="type"),
+]
+
+
+# ---------------------------------------------------------------- models
+
+
+class Card(Out):
+    """A model as the page shows it; null: not known without fetching it."""
+
+    id: str
+    name: str
+    family: str | None
+    architecture: str | None
+    source: Literal["starter", "made", "hub", "local"]
+    path: str | None
+    ready: bool
+    parameters: int | None
+    size_on_disk: int | None
+    download_size: int | None
+    memory_needed: int | None
+    fits: bool | None
+    reason: ErrorBody | None = Field(description="why it cannot be used here")
+    licence: str | None
+    languages: list[str] | None
+    layers: int | None
+    context_length: int | None
+    gated: bool
+    starter: bool
+
+
+class Layout(Out):
+    """What the equalizer can reach in this model."""
+
+    family: str
+    architecture: str
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    hidden_size: int
+    eps: float
+    points: list[str]
+    qk_norm: bool
+    context_length: int | None
+    gain_max: float = Field(description="largest ATTN, MLP, band and point value")
+    eps_knob_max: float = Field(description="the knob that makes eps 1e-1")
+    classic_min: float
+    classic_max: float
+
+
+class CardList(Out):
+    items: list[Card]
+
+
+class ModelDetail(Out):
+    card: Card
+    layout: Layout | None = Field(description="null until the model's config is here")
+    tensors: int | None
+
+
+class TouchedTensor(BaseModel):
+    """One factor for the whole tensor, or `factors` where its parts differ."""
+
+    name: str
+    part: str
+    factor: float | None = None
+    factors: list[float] | None = None
+
+
+class EpsChange(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+    norm: str
+    from_: float = Field(alias="from")
+    to: float
+
+
+class Manifest(Out):
+    tensors: list[TouchedTensor]
+    touched: int
+    total: int
+    parameters: int
+    share: float
+    eps: list[EpsChange]
+
+
+# ---------------------------------------------------------------- session, workers, health
+
+
+class Session(Out):
+    version: str
+    public_url: str | None
+    languages: list[str]
+    token_limit_bytes: int = Field(description="largest request body")
+
+
+class Worker(Out):
+    worker: str
+    queues: list[str]
+    pid: int
+    host: str
+    device: str
+    memory_total: int
+    warm: list[str]
+    version: str
+    alive: bool
+    seen_s: float = Field(description="seconds since it last spoke")
+    runs: list[str]
+
+
+class WorkerList(Out):
+    items: list[Worker]
+
+
+class Health(Out):
+    ok: bool
+
+
+class Part(Out):
+    ok: bool
+    detail: str
+
+
+class Ready(Out):
+    ok: bool
+    store: Part
+    broker: Part
+    worker: Part
+
+
+Run.model_rebuild()
