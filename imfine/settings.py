@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     server_url: str | None = None  # where a worker reaches the server; None: http://<host>:<port>
     database_url: str | None = None  # None: SQLite in <home>
     broker_url: str | None = None  # None: the embedded broker in <home>/broker
+    queue_prefix: str = ""  # before every queue's name, where several installations share one broker
     model_dirs: list[Path] = []  # further folders whose models may be named by the page
     memory_budget_gib: float | None = Field(default=None, gt=0)  # None: what the machine has, less a reserve
     lease_s: float = Field(default=5.0, gt=0)  # a run whose worker is silent for so long is given on

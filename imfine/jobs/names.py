@@ -1,0 +1,19 @@
+"""What server and workers call the things they share: the task, the queues. Knows no Celery, no settings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+QueueName = Literal["live", "batch"]
+
+TASK = "imfine.run"
+LIVE: QueueName = "live"  # an answer somebody watches
+BATCH: QueueName = "batch"  # what takes long, and must not slow the live answers
+QUEUES: tuple[QueueName, ...] = (LIVE, BATCH)
+
+LIVE_LANES = 8  # a run with more lanes is a sweep: it would slow every live answer in the same pass
+
+
+def queue_for(kind: str, lanes: int) -> QueueName:
+    """The queue of a run. A few lanes of text are live; everything else is batch work."""
+    return LIVE if kind == "generate" and lanes <= LIVE_LANES else BATCH
