@@ -12,12 +12,15 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class Phase:
-    """Where the work is: nobody waits without seeing why. `done` of `total` counts `unit`s; None: not known."""
+    """Where the work is: nobody waits without seeing why. `done` of `total` counts `unit`s; None: not known.
 
-    phase: Literal["downloading", "loading", "working", "measuring", "saving"]
+    `waiting` is for free rows of the model's batch; `done` counts the runs that are ahead.
+    """
+
+    phase: Literal["waiting", "downloading", "loading", "working", "measuring", "saving"]
     done: int = 0
     total: int | None = None
-    unit: Literal["bytes", "tokens", "steps", "lanes"] = "bytes"
+    unit: Literal["bytes", "tokens", "steps", "lanes", "runs"] = "bytes"
     type: Literal["phase"] = "phase"
 
 
