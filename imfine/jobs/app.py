@@ -11,7 +11,7 @@ from typing import Any
 
 from amqp.exceptions import AMQPError
 from celery import Celery
-from kombu import Queue
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 from imfine.errors import Unavailable

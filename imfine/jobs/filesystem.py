@@ -246,9 +246,8 @@ class Transport(virtual.Transport):
     polling_interval = 0.02
     driver_type = "folder"
     driver_name = "imfine"
-    connection_errors = (*virtual.Transport.connection_errors, OSError)
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> None:
         """A Celery worker looks at its shutdown flag between two calls, and asks for two seconds each."""
         super().drain_events(connection, timeout=None if timeout is None else min(timeout, DRAIN_S))
 
