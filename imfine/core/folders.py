@@ -1,0 +1,88 @@
+"""Folders that are whole or not there: made beside their place, described by hashes, renamed at the end.
+
+Knows files only, not what is in them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from imfine.errors import SetupError
+
+ORIGIN = "origin.json"  # where a folder's model came from, and the hashes of its files
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time makes `folder`; another waits here and finds it made."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `folder` when the block ends well, and is deleted when it does not."""
+    stage = folder.parent / f".{folder.name}.{os.getpid()}.part"
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir(parents=True)
+    try:
+        yield stage
+        if folder.exists():  # an incomplete one, or one whose origin has changed
+            shutil.rmtree(folder)
+        stage.rename(folder)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def write_origin(folder: Path, **facts: Any) -> None:
+    """origin.json: the facts, and size and sha256 of every file beside it."""
+    files = {
+        file.name: {"size": file.stat().st_size, "sha256": sha256(file)}
+        for file in sorted(folder.iterdir())
+        if file.is_file()
+    }
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    (folder / ORIGIN).write_text(json.dumps({**facts, "files": files}, indent=1))
+
+
+def read_origin(folder: Path) -> dict[str, Any] | None:
+    """What origin.json tells, or None: there is none, or the files are not those it describes (by size)."""
+    try:
+        origin: dict[str, Any] = json.loads((folder / ORIGIN).read_text())
+        if all((folder / name).stat().st_size == file["size"] for name, file in origin["files"].items()):
+            return origin
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    return None
+
+
+def sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def need_disk(folder: Path, wanted: int, what: str) -> None:
+    """Raises: SetupError when fewer than `wanted` bytes are free where `folder` will be."""
+    place = folder
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < wanted:
+        raise SetupError(
+            f"{what} needs {wanted / 1e9:.2f} GB of disk, {place} has {free / 1e9:.2f} GB free",
+            remedy="free some space, or name another home with IMFINE_HOME",
+            wanted=wanted,
+            free=free,
+            path=str(place),
+        )
