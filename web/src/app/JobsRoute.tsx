@@ -1,0 +1,20 @@
+/** The Jobs page, its filters and its open run kept in the address. */
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import JobsPage from "@/features/jobs/JobsPage";
+
+const route = getRouteApi("/jobs");
+
+export default function JobsRoute() {
+  const search = route.useSearch();
+  const navigate = useNavigate();
+  return (
+    <JobsPage
+      view={search}
+      onView={(change, replace) =>
+        void navigate({ to: "/jobs", search: (now) => ({ ...now, ...change }), replace })
+      }
+      onOpen={(run) => void navigate({ to: "/create", search: { run } })}
+      onCreate={() => void navigate({ to: "/create" })}
+    />
+  );
+}

@@ -1,0 +1,115 @@
+/** What each error is called. English: the server's own sentence, which carries fact and value. Korean: by `code`, filled
+ * from value and params; the server's sentence stays in the log to copy. Unknown codes keep the server's words. */
+import type { ImfineError } from "../errors";
+import { messages, useLanguage } from "./i18n";
+
+const { useT } = messages("errors", {
+  en: {
+    cause: "What happened",
+    remedy: "What to do",
+    details: "Details",
+    copy: "Copy log",
+    copied: "Copied",
+    retry: "Try again",
+    unreachable: "The I'm Fine server does not answer.",
+    unreachable_remedy: "Is `imfine up` still running? The page goes on by itself once it is back.",
+    unknown_answer: "The server gave an answer this page does not understand.",
+    unknown_answer_remedy: "Reload the page. If a proxy stands before the server, look at its log.",
+    unavailable: "A part of the service is away for the moment.",
+    unavailable_remedy: "Wait a moment and try again.",
+    bug: "Something went wrong in this page.",
+    bug_remedy: "Copy the log, reload the page, and tell us about it.",
+  },
+  ko: {
+    cause: "무슨 일인가요",
+    remedy: "이렇게 해 보세요",
+    details: "자세히",
+    copy: "로그 복사",
+    copied: "복사했어요",
+    retry: "다시 시도",
+    unreachable: "아임파인 서버가 응답하지 않아요.",
+    unreachable_remedy: "`imfine up`이 켜져 있는지 확인해 주세요. 서버가 돌아오면 저절로 이어져요.",
+    unknown_answer: "서버가 알 수 없는 답을 보냈어요.",
+    unknown_answer_remedy: "페이지를 새로 고쳐 주세요. 서버 앞에 프록시가 있다면 그 로그를 살펴보세요.",
+    unavailable: "서비스 일부가 잠시 자리를 비웠어요.",
+    unavailable_remedy: "잠시 뒤에 다시 시도해 주세요.",
+    bug: "이 페이지에서 문제가 생겼어요.",
+    bug_remedy: "로그를 복사해 알려 주시고, 페이지를 새로 고쳐 주세요.",
+  },
+});
+
+/** code → [cause, remedy]; {{…}} from value, field and params. */
+const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
+  invalid: ["쓸 수 없는 값이에요: {{field}} = {{value}}", "값을 고쳐 다시 보내 주세요."],
+  recipe: [
+    "이 모델에 맞지 않는 설정이에요: {{field}} = {{value}}",
+    "범위와 층 수를 확인해 주세요. 원래대로 되돌리면 언제나 안전해요.",
+  ],
+  sampling: ["쓸 수 없는 생성 설정이에요: {{field}} = {{value}}", "값을 범위 안으로 고쳐 주세요."],
+  prompt_too_long: [
+    "문장이 모델이 한 번에 읽을 수 있는 길이를 넘어요.",
+    "문장을 줄이거나 문맥이 더 긴 모델을 골라 주세요.",
+  ],
+  unsupported_architecture: [
+    "아직 다룰 줄 모르는 구조의 모델이에요.",
+    "Llama, GPT-2, Mistral, Qwen2·3, Gemma, GPT-NeoX, Phi-3 계열 모델을 골라 주세요.",
+  ],
+  model_not_found: [
+    "그런 이름의 모델을 찾지 못했어요.",
+    "철자를 확인해 주세요. Hub 주소는 '소유자/이름' 꼴이에요.",
+  ],
+  model_gated: [
+    "이용 약관에 동의해야 받을 수 있는 모델이에요.",
+    "Hugging Face의 모델 페이지에서 약관에 동의하고, HF_TOKEN을 설정한 뒤 다시 시도해 주세요.",
+  ],
+  no_network: [
+    "지금은 Hugging Face Hub에 연결할 수 없어요.",
+    "인터넷 연결을 확인하거나, 이미 받아 둔 모델을 골라 주세요.",
+  ],
+  model_refused: [
+    "안전하게 쓸 수 없는 모델이라 열지 않았어요.",
+    "safetensors나 GGUF로 저장된, 자체 코드가 없는 모델을 골라 주세요.",
+  ],
+  model_broken: ["모델 파일이 잘렸거나 망가졌어요.", "파일을 지우고 다시 받아 주세요."],
+  out_of_memory: [
+    "메모리에 들어가지 않는 모델이에요.",
+    "더 작은 모델을 고르거나 다른 프로그램을 닫아 주세요.",
+  ],
+  not_found: ["찾는 것이 없어요.", "지워졌거나 주소가 바뀌었을 수 있어요."],
+  conflict: ["이미 있는 것과 어긋나는 요청이에요.", "새로 고쳐 지금 상태를 확인해 주세요."],
+  unauthorized: ["토큰이 없거나 맞지 않아요.", "`imfine up`이 알려 준 주소로 다시 들어와 주세요."],
+  forbidden: ["허용되지 않은 주소에서 온 요청이에요.", "서버를 켠 컴퓨터의 주소로 들어왔는지 확인해 주세요."],
+  too_large: ["보낸 내용이 너무 커요.", "내용을 줄여 다시 보내 주세요."],
+  unavailable: ["서비스 일부가 잠시 자리를 비웠어요.", "잠시 뒤에 다시 시도해 주세요."],
+  setup: ["이 컴퓨터에 필요한 것이 빠져 있어요.", "`imfine doctor`를 실행하면 무엇이 빠졌는지 알려 줘요."],
+  internal: ["서버 안에서 문제가 생겼어요.", "로그를 복사해 알려 주세요. 다시 시도하면 될 수도 있어요."],
+};
+
+const OURS = ["unreachable", "unknown_answer", "bug"] as const;
+type Ours = (typeof OURS)[number];
+
+function fill(text: string, error: ImfineError): string {
+  const values: Record<string, unknown> = { ...error.params, field: error.field, value: error.value };
+  return text.replace(/\{\{(\w+)\}\}/g, (_, key: string) => String(values[key] ?? "–"));
+}
+
+export function useErrorWords(): (error: ImfineError) => { cause: string; remedy: string } {
+  const language = useLanguage();
+  const t = useT();
+  return (error) => {
+    if (OURS.includes(error.code as Ours)) {
+      const code = error.code as Ours;
+      return { cause: t(code), remedy: t(`${code}_remedy`) };
+    }
+    const korean = language === "ko" ? KOREAN[error.code] : undefined;
+    if (!korean) return { cause: error.message, remedy: error.remedy };
+    const [cause, remedy] = korean;
+    const filled =
+      error.field === null && cause.includes("{{field}}")
+        ? cause.slice(0, cause.indexOf(":"))
+        : fill(cause, error);
+    return { cause: filled, remedy: fill(remedy, error) };
+  };
+}
+
+export const useErrorNoteT = useT;
