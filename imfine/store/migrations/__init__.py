@@ -1,0 +1,1 @@
+"""Migrations of the store, in order. A new one is a new file in versions/."""
