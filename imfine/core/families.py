@@ -4,8 +4,8 @@ Knows names and sizes only: no tensor, no recipe, no torch. A new architecture i
 file, never an `if` elsewhere: recipes, manifests, the live equalizer and the bake all read the row.
 
 A layer is made of matrices. Each holds one point (`self_attn.q_proj` is q) or several (GPT-2's `attn.c_attn`
-is q|k|v), and may be cut into heads on its output side (q, k, v) or its input side (o). `Layout.segments` says
-in which order points and heads lie along that side; a gain is always a gain of whole segments.
+is q|k|v), and may be cut into heads on its output side (q, k, v) or its input side (o). `Layout.segments`
+says in which order points and heads lie along that side; a gain is always a gain of whole segments.
 """
 
 from __future__ import annotations

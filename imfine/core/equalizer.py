@@ -1,0 +1,231 @@
+"""Gains on a live model: one recipe per row of the batch, as an argument of the forward.
+
+    x (B, T, D) ──► norm ──► matrix ──► y (B, T, O)
+        ×√(ε/ε′) ↑      ↑ ×g      ↑ y·g + b·(1−g)
+        EPS, into it    input     output columns: one part of a fused matrix, single heads, a norm's weight
+
+(g·W)x + b = W(g·x) + b, and norm(x; ε′) = norm(x·√(ε/ε′); ε). Weights are never touched. Hooks read the plan
+from a ContextVar, so two threads with different plans never meet, and a forward without a plan is the
+original's. Knows modules by the names its family's row gives; knows nothing of prompts, lanes or caches.
+
+Quantised matrices (bitsandbytes' 8 and 4 bit) work by the same hooks, which see inputs, outputs and biases
+only. Untested there: no GPU has run it yet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from imfine.core.families import Layout, Weight
+from imfine.core.recipe import Gains, Recipe
+
+KEPT_RECIPES = 256  # their gains are kept spelt out: a plan is rebuilt whenever a row joins or leaves
+Values = tuple[float, ...]
+NEUTRAL: Values = (1.0,)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The gains of one batch. Holds only modules where some row's gain is not 1.
+
+    inputs[module]   float32 (B, 1, 1) or (B, 1, D): what goes in is multiplied by it
+    outputs[module]  float32 (B, 1, 1) or (B, 1, O): y becomes y·g + c·(1−g), c being what is not the weight's
+    (modules that see heads on an axis of their own: (B, 1, 1, 1))
+    """
+
+    recipes: tuple[Recipe, ...]
+    inputs: dict[nn.Module, Tensor]
+    outputs: dict[nn.Module, Tensor]
+
+    @property
+    def rows(self) -> int:
+        return len(self.recipes)
+
+    @property
+    def is_neutral(self) -> bool:
+        return not self.inputs and not self.outputs
+
+    @property
+    def nbytes(self) -> int:
+        storages = {
+            t.untyped_storage().data_ptr(): t.untyped_storage().nbytes()
+            for t in (*self.inputs.values(), *self.outputs.values())
+        }
+        return sum(storages.values())
+
+
+class _Pass:
+    """A plan while it is applied, and the last input that was scaled: q, k and v share theirs."""
+
+    __slots__ = ("last", "plan")
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.last: tuple[Tensor | None, Tensor | None, Tensor | None] = (None, None, None)
+
+
+_current: ContextVar[_Pass | None] = ContextVar("imfine_plan", default=None)
+
+
+class Equalizer:
+    """Hooks on a model's layers. `plan` makes a batch's gains, `applied` puts them to work:
+
+        plan = equalizer.plan([Recipe(), Recipe(attn=1.2)])
+        with equalizer.applied(plan):
+            logits = module(input_ids).logits  # (2, T, V): the original, and the tuned
+
+    A hook is put on a module when the first plan needs it, and stays until `close`.
+    """
+
+    def __init__(self, module: nn.Module, layout: Layout) -> None:
+        self.layout = layout
+        self._modules = dict(module.named_modules())
+        first = self._modules[f"{layout.row.stack}.0"]
+        self._device = next(first.parameters()).device
+        self._hooks: dict[tuple[str, str], torch.utils.hooks.RemovableHandle] = {}
+        self._hooks["rows", ""] = first.register_forward_pre_hook(_begin)
+        self._spelt_out = lru_cache(KEPT_RECIPES)(self._spell_out)
+        every = range(layout.layers)
+        self._norms = frozenset(layout.module(i, norm) for norm in layout.row.norms for i in every)
+        self._heads_apart = frozenset(  # norms of q and k see (B, T, H, head_dim)
+            layout.module(i, norm) for norm in layout.row.point_norms.values() for i in every
+        )
+
+    @contextmanager
+    def applied(self, plan: Plan) -> Iterator[None]:
+        """Forwards of this thread carry the plan. Never yield out of the block: the caller would carry it."""
+        token = _current.set(None if plan.is_neutral else _Pass(plan))
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+    def plan(self, recipes: Sequence[Recipe]) -> Plan:
+        """The gains for a batch with these recipes as rows; cheap to rebuild when a row joins or leaves.
+
+        Raises:
+            RecipeError: a recipe does not fit the model.
+        """
+        rows: defaultdict[tuple[str, str], list[Values]] = defaultdict(lambda: [NEUTRAL] * len(recipes))
+        cut: dict[tuple[str, str], Weight] = {}  # where some row has a gain per segment
+        for row, recipe in enumerate(recipes):
+            gains = self._spelt_out(recipe)
+            for name, gain in gains.weights.items():
+                side = "output" if len(gain.values) > 1 and gain.weight.heads != "in" else "input"
+                rows[side, name][row] = gain.values
+                if len(gain.values) > 1:
+                    cut[side, name] = gain.weight
+            for name, factor in gains.norms.items():
+                rows["output", name][row] = (factor,)
+            for name, factor in gains.eps.items():
+                rows["input", name][row] = (factor**-0.5,)
+
+        made: dict[tuple[str, str], Tensor] = {}
+        by_weight: defaultdict[Weight | None, list[tuple[str, str]]] = defaultdict(list)
+        for place in rows:
+            by_weight[cut.get(place)].append(place)
+        for weight, places in by_weight.items():
+            made.update(zip(places, self._tensors(weight, [rows[place] for place in places]), strict=True))
+
+        plan = Plan(tuple(recipes), {}, {})
+        shared: dict[tuple[str, tuple[Values, ...]], Tensor] = {}
+        for place, tensor in made.items():
+            side, name = place
+            self._hook(side, name)
+            if name in self._heads_apart:
+                plan.outputs[self._modules[name]] = tensor.unsqueeze(-1)  # (B, 1, 1) -> (B, 1, 1, 1)
+            elif side == "output":
+                plan.outputs[self._modules[name]] = tensor
+            elif place in cut:
+                plan.inputs[self._modules[name]] = tensor
+            else:  # one tensor for q, k and v with the same gains: their common input is scaled once
+                key = (name.rpartition(".")[0], tuple(rows[place]))
+                plan.inputs[self._modules[name]] = shared.setdefault(key, tensor)
+        return plan
+
+    def close(self) -> None:
+        """Takes the hooks off."""
+        for hook in self._hooks.values():
+            hook.remove()
+        self._hooks.clear()
+
+    def _spell_out(self, recipe: Recipe) -> Gains:
+        recipe.check(self.layout)
+        return recipe.gains(self.layout)
+
+    def _tensors(self, weight: Weight | None, places: list[list[Values]]) -> Sequence[Tensor]:
+        """One (B, 1, 1) each, or (B, 1, features) along the cut side of `weight`, all from one transfer."""
+        if weight is None:
+            values = torch.tensor(places, dtype=torch.float32)  # (places, B, 1)
+            return values.to(self._device).unsqueeze(-1).unbind()
+        segments = self.layout.segments[weight]
+        spread = [[row * len(segments) if len(row) == 1 else row for row in place] for place in places]
+        values = torch.tensor(spread, dtype=torch.float32)  # (places, B, segments)
+        sizes = torch.tensor([segment.size for segment in segments])
+        values = values.repeat_interleave(sizes, dim=-1)  # (places, B, features)
+        return values.to(self._device).unsqueeze(2).unbind()
+
+    def _hook(self, side: str, name: str) -> None:
+        if (side, name) in self._hooks:
+            return
+        module = self._modules[name]
+        if side == "input":
+            handle = module.register_forward_pre_hook(_scale_input)
+        elif (row := self.layout.row).norm_offset and name in self._norms:
+            handle = module.register_forward_hook(partial(_scale_offset_norm, row.norm_offset, row.eps_attr))
+        else:
+            handle = module.register_forward_hook(_scale_output)
+        self._hooks[side, name] = handle
+
+
+def _begin(module: nn.Module, args: tuple[Any, ...]) -> None:
+    """Before the first layer: a batch of another width would be broadcast silently."""
+    live = _current.get()
+    if live is None:
+        return
+    live.last = (None, None, None)
+    assert args[0].shape[0] == live.plan.rows, f"{live.plan.rows} recipes for {args[0].shape[0]} rows"
+
+
+def _scale_input(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    live = _current.get()
+    if live is None or (gain := live.plan.inputs.get(module)) is None:
+        return None
+    x = args[0]
+    last_x, last_gain, scaled = live.last
+    if last_x is not x or last_gain is not gain:
+        scaled = (x * gain).to(x.dtype)  # (B, T, D) * (B, 1, 1 or D) in float32, rounded once
+        live.last = (x, gain, scaled)
+    return (scaled, *args[1:])
+
+
+def _scale_output(module: nn.Module, args: tuple[Any, ...], y: Tensor) -> Tensor | None:
+    live = _current.get()
+    if live is None or (gain := live.plan.outputs.get(module)) is None:
+        return None
+    scaled = y * gain  # (B, T, O) * (B, 1, 1 or O)
+    if (bias := getattr(module, "bias", None)) is not None:
+        scaled = scaled + bias * (1 - gain)
+    return scaled.to(y.dtype)
+
+
+def _scale_offset_norm(
+    offset: float, eps_attr: str, module: nn.Module, args: tuple[Any, ...], y: Tensor
+) -> Tensor | None:
+    """(offset + g·w)·x̂ = y·g + offset·x̂·(1−g), with x̂ the normalised input (RMSNorm)."""
+    live = _current.get()
+    if live is None or (gain := live.plan.outputs.get(module)) is None:
+        return None
+    x = args[0].float()
+    normed = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + getattr(module, eps_attr))
+    scaled: Tensor = y * gain + offset * normed * (1 - gain)
+    return scaled.to(y.dtype)
