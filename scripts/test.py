@@ -1,0 +1,119 @@
+"""Runs every suite of tests in a ready checkout; its last line counts them all. `make test` runs it.
+
+A suite writes a JUnit report; what it prints goes to the terminal. A static check counts as one test.
+Knows how each suite is started, not what it tests.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import NamedTuple
+
+import services
+from commands import VENV
+from machine import ROOT, Lack
+
+WEB = ROOT / "web"
+DRIFT = "python -m imfine.server.openapi | diff -u web/openapi.json - | head -40 | (! grep .)"
+
+
+class Suite(NamedTuple):
+    name: str
+    command: list[str]  # "{report}" becomes the path of its JUnit report
+    folder: Path = ROOT
+    on_services: bool = False
+
+
+class Count(NamedTuple):
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+CHECKS = [
+    Suite("format", ["ruff", "format", "--check", "."]),
+    Suite("lint", ["ruff", "check", "."]),
+    Suite("types", ["mypy"]),
+    Suite("types of the scripts", ["mypy", "scripts/setup.py", "scripts/test.py", "scripts/lock.py"]),
+    Suite("import directions", ["lint-imports"]),
+    Suite("web/openapi.json is what the server says", ["sh", "-c", DRIFT]),
+    Suite("web: types, lint, generated types", ["npm", "run", "--silent", "check"], WEB),
+]
+WEB_UNIT = Suite("web", ["npx", "vitest", "run", "--reporter=default", "--reporter=junit"], WEB)
+WEB_UNIT.command.append("--outputFile={report}")
+FAST = [Suite("python", ["pytest", "-m", "not slow", "--junitxml={report}"]), WEB_UNIT]
+WHOLE = [
+    Suite("python", ["pytest", "--junitxml={report}"]),
+    WEB_UNIT,
+    Suite(
+        "python, on RabbitMQ and MariaDB", ["pytest", "--backend=services", "--junitxml={report}"], ROOT, True
+    ),
+    Suite("browsers: types", ["npx", "tsc"], WEB / "e2e"),
+    Suite("browsers", ["npm", "test", "--silent", "--", "{report}"], WEB / "e2e"),
+]
+
+
+def run(suite: Suite, environment: dict[str, str]) -> Count:
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [word.format(report=report) for word in suite.command]
+        code = subprocess.run(command, cwd=suite.folder, env=environment).returncode
+        if command == suite.command:
+            return Count(failed=1) if code else Count(passed=1)
+        count = read(report) if report.exists() else Count()
+    if code and not count.failed:  # it broke before or beside its tests
+        return count._replace(failed=1)
+    return count
+
+
+def read(report: Path) -> Count:
+    passed = failed = skipped = 0
+    for case in ET.parse(report).iter("testcase"):
+        outcomes = {child.tag for child in case}
+        if outcomes & {"failure", "error"}:
+            failed += 1
+        elif "skipped" in outcomes:
+            skipped += 1
+        else:
+            passed += 1
+    return Count(passed, failed, skipped)
+
+
+def run_on_services(suite: Suite, environment: dict[str, str]) -> Count:
+    try:
+        with services.running() as where:
+            return run(suite, {**environment, **where})
+    except Lack as lack:
+        print("SKIPPED:" if not services.must_run() else "FAILED:", *lack.args, sep="\n")
+        return Count(failed=1) if services.must_run() else Count(skipped=1)
+
+
+def main() -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("IMFINE_")}
+    environment["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    counts: dict[str, Count] = {}
+    for suite in CHECKS + (WHOLE if "--whole" in sys.argv else FAST):
+        print(f"\n── {suite.name} ".ljust(60, "─"), flush=True)
+        began = time.monotonic()
+        counts[suite.name] = (run_on_services if suite.on_services else run)(suite, environment)
+        print(f"   {time.monotonic() - began:.0f} s", flush=True)
+    print("\n── all ".ljust(60, "─"))
+    for name, count in counts.items():
+        skipped = f", {count.skipped} skipped" if count.skipped else ""
+        print(f"{name:42} {count.passed} passed, {count.failed} failed{skipped}")
+    passed, failed, _ = (sum(column) for column in zip(*counts.values(), strict=True))
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")
