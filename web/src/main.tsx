@@ -1,6 +1,7 @@
 /** Where the page begins. */
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import "./features/session/urlToken"; // before the router reads the address
 import { App } from "./app/App";
 
 const place = document.getElementById("root");

@@ -1,6 +1,7 @@
 /** Everything the screens stand on: theme, requests, session, router. */
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
+import { SessionGate } from "@/features/session/SessionGate";
 import { asImfineError } from "@/shared/errors";
 import { ThemeProvider } from "@/shared/theme/ThemeProvider";
 import { router } from "./router";
@@ -18,7 +19,9 @@ export function App() {
   return (
     <ThemeProvider>
       <QueryClientProvider client={queries}>
-        <RouterProvider router={router} />
+        <SessionGate>
+          <RouterProvider router={router} />
+        </SessionGate>
       </QueryClientProvider>
     </ThemeProvider>
   );

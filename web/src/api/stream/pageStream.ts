@@ -9,6 +9,7 @@ import { create } from "zustand";
 import type { ImfineError } from "@/shared/errors";
 import { pageId } from "@/shared/pageId";
 import type { RunEvent } from "../events";
+import { signedOut } from "../session";
 import { type SourceState, StreamSource } from "./source";
 
 export type Handler = (event: RunEvent) => void;
@@ -50,6 +51,7 @@ const source = new StreamSource({
       error: state === "open" ? null : (error ?? before.error),
       lostAt: state === "open" ? null : state === "waiting" ? (before.lostAt ?? Date.now()) : before.lostAt,
     }));
+    if (error?.status === 401) signedOut();
     if (state === "open") for (const resolve of waiting) resolve();
   },
 });
