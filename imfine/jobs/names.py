@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 QueueName = Literal["live", "batch"]
 
 TASK = "imfine.run"
+RUN_ID = re.compile(r"[0-9a-z]{26}")
 LIVE: QueueName = "live"  # an answer somebody watches
 BATCH: QueueName = "batch"  # what takes long, and must not slow the live answers
 QUEUES: tuple[QueueName, ...] = (LIVE, BATCH)

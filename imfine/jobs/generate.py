@@ -1,0 +1,65 @@
+"""Runs of kind `generate`: the run's JSON as core's request, and a text model as a loop's source.
+
+Imported late: torch comes with it. Knows no queue and no server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from imfine.core import catalog, memory, models
+from imfine.core.decoder import Decoder
+from imfine.core.events import Phase
+from imfine.core.prompts import Message
+from imfine.core.recipe import Recipe
+from imfine.core.request import Lane, TextRequest
+from imfine.core.sampling import Sampling
+from imfine.core.starters import STARTERS
+from imfine.jobs.client import Claim
+from imfine.jobs.live import Live, Submission
+from imfine.settings import Settings
+
+
+@dataclass(frozen=True)
+class TextModel:
+    """A text model as a loop's source. Equal in name, revision and dtype: the same loop."""
+
+    name: str
+    revision: str | None
+    dtype: str | None
+    at: Settings = field(compare=False, repr=False)
+
+    def memory(self) -> int:
+        card = catalog.find(self.name, self.at, any_folder=False, revision=self.revision)
+        if card.parameters is None or card.architecture is None:
+            return card.memory_needed or 0
+        dtype = self.dtype or memory.default_dtype()
+        return memory.needed(card.parameters, catalog.layout_of(card), dtype)
+
+    def open(self) -> Iterator[Phase | Decoder]:
+        for step in models.load(self.name, revision=self.revision, dtype=self.dtype):
+            yield step if isinstance(step, Phase) else Decoder(step)
+
+
+def submit(live: Live, claim: Claim, at: Settings) -> Submission:
+    asked = claim.request
+    source = TextModel(asked["model"], asked.get("revision"), asked.get("dtype"), at)
+    return live.submit(source, claim.run, text_request(asked))
+
+
+def preload(live: Live, at: Settings) -> None:
+    """Opens the first starter that is on this disk."""
+    for starter in STARTERS:
+        if catalog.find(starter.id, at, any_folder=False).ready:
+            live.open(TextModel(starter.id, None, None, at))
+            return
+
+
+def text_request(asked: Mapping[str, Any]) -> TextRequest:
+    """A run's request, which the server has checked, as core takes it."""
+    messages = asked.get("messages")
+    prompt = asked["prompt"] if messages is None else tuple(Message(**each) for each in messages)
+    lanes = tuple(Lane(each["name"], Recipe.parse(each["recipe"])) for each in asked["lanes"])
+    return TextRequest(lanes, prompt, Sampling.parse(asked["sampling"]), asked.get("top", 0))
