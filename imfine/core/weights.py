@@ -1,7 +1,8 @@
 """What a model's weight files hold, by their headers alone: safetensors (one file or shards) read by hand.
 
-Every name, shape and offset is checked against the file before anything else touches it: a cut-off file, a forged
-header length or overlapping tensors end here, with file and reason. Knows no torch, no architecture and no values.
+Every name, shape and offset is checked against the file before anything else touches it: a cut-off file, a
+forged header length or overlapping tensors end here, with file and reason. Knows no torch, no architecture
+and no values.
 Format: https://huggingface.co/docs/safetensors (8 bytes little-endian header length, JSON header, data).
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,10 @@ def read_safetensors(file: Path) -> dict[str, TensorInfo]:
             raise broken(file, f"{name} {where} (starts at byte {start:,}, expected {position:,})")
         position = end
     if position != size - 8 - length:
-        raise broken(file, f"its tensors need {position:,} bytes, it has {size - 8 - length:,}: it is cut off or padded")
+        raise broken(
+            file,
+            f"its tensors need {position:,} bytes, it has {size - 8 - length:,}: it is cut off or padded",
+        )
     return {
         name: TensorInfo(name, header[name]["dtype"], tuple(header[name]["shape"]), file, end - start)
         for start, end, name in spans
@@ -128,7 +132,8 @@ def _span(file: Path, name: str, entry: Any) -> tuple[int, int]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a model's folder: what its index names, else its one file; [] when it has none.
+    """The safetensors files of a model's folder: what its index names, else its one file; [] when it has
+    none.
 
     Raises: ModelBroken when the index is malformed or names a file outside the folder.
     """
@@ -164,11 +169,11 @@ def read_folder(folder: Path) -> dict[str, TensorInfo]:
     return tensors
 
 
-def parameters_of(tensors: Iterable[TensorInfo], config: Mapping[str, Any]) -> dict[str, TensorInfo]:
-    """The tensors that are parameters: without masks, rotary frequencies, and an output layer tied to the embedding."""
-    tied = bool(config.get("tie_word_embeddings"))
+def parameters_of(tensors: Mapping[str, TensorInfo], tied: bool) -> dict[str, TensorInfo]:
+    """The tensors that are parameters: without masks, rotary frequencies, and an output layer `tied` to the
+    embedding."""
     return {
-        tensor.name: tensor
-        for tensor in tensors
-        if not BUFFERS.search(tensor.name) and not (tied and tensor.name in HEADS)
+        name: tensor
+        for name, tensor in tensors.items()
+        if not BUFFERS.search(name) and not (tied and name in HEADS)
     }
