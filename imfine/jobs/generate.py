@@ -39,7 +39,10 @@ class TextModel:
         return memory.needed(card.parameters, catalog.layout_of(card), dtype)
 
     def open(self) -> Iterator[Phase | Decoder]:
-        for step in models.load(self.name, revision=self.revision, dtype=self.dtype):
+        loading = models.load(
+            self.name, revision=self.revision, dtype=self.dtype, any_folder=False, settings=self.at
+        )
+        for step in loading:
             yield step if isinstance(step, Phase) else Decoder(step)
 
 

@@ -181,7 +181,6 @@ def main() -> None:
         threading.Thread(target=leash, name="leash", daemon=True).start()
     if asked.queue == names.BATCH:
         os.nice(BATCH_NICENESS)
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2)))
     name = asked.name or f"{socket.gethostname()}-{asked.queue}-{secrets.token_hex(3)}"
     try:
         code = Worker(asked.queue, name, settings()).run()

@@ -1,0 +1,70 @@
+"""The worker's line to the server: patient with a server that is away, obedient to one that refuses."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from stub_server import RUN, Stub
+
+from imfine.errors import ImfineError, Unauthorized, Unavailable
+from imfine.jobs import client as client_module
+from imfine.jobs.client import Claim, Client, Gone, Terms
+
+CLAIM = Claim(RUN, "generate", 1, {})
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    stub = Stub()
+    yield stub
+    stub.stop()
+
+
+@pytest.fixture
+def client(stub: Stub) -> Client:
+    return Client(stub.url, "secret", "w", threading.Event())
+
+
+def test_hello_brings_the_terms(client):
+    assert client.hello({"pid": 1}) == Terms(5.0, 1.0, 30.0, 1 << 30)
+
+
+def test_claim(client, stub):
+    assert client.claim(RUN, redelivered=True) == CLAIM
+    assert stub.posted("claim") == [{"worker": "w", "redelivered": True}]
+    stub.answers["claim"] = [(409, {"error": {}})]
+    assert client.claim(RUN, redelivered=False) is None
+
+
+def test_what_was_posted_while_the_server_was_away_is_posted_again_unchanged(client, stub):
+    stub.stop()
+    back = threading.Timer(0.5, stub.start)
+    back.start()
+    assert client.events(CLAIM, 7, [{"type": "phase"}]) is False
+    stub.answers["events"] = [(503, {}), (500, {})]
+    client.events(CLAIM, 8, [])
+    assert [body["seq"] for body in stub.posted("events")] == [7, 8, 8, 8]
+
+
+def test_a_refusal_is_final(client, stub):
+    stub.answers["events"] = [(409, {}), (404, {}), (401, {}), (422, {"error": {"message": "no"}})]
+    for kind in (Gone, Gone, Unauthorized, ImfineError):
+        with pytest.raises(kind):
+            client.events(CLAIM, 1, [])
+
+
+def test_patience_ends_soon_when_the_worker_has_to_end(client, stub):
+    stub.stop()
+    client.stopping.set()
+    began = time.monotonic()
+    with pytest.raises(Unavailable):
+        client.release(CLAIM, "the worker ends")
+    assert 1.5 < time.monotonic() - began < 4
+
+
+def test_and_ends_at_last_when_nobody_answers(client, stub, monkeypatch):
+    monkeypatch.setattr(client_module, "PATIENCE_S", 0.2)
+    stub.stop()
+    with pytest.raises(Unavailable):
+        client.claim(RUN, redelivered=False)
