@@ -33,7 +33,9 @@ class ImfineError(Exception):
     def to_json(self) -> dict[str, Any]:
         value = self.value
         plain = value is None or isinstance(value, (bool, int, float, str))
-        if not plain or (isinstance(value, float) and not math.isfinite(value)):  # JSON has no NaN, no Infinity
+        if not plain or (
+            isinstance(value, float) and not math.isfinite(value)
+        ):  # JSON has no NaN, no Infinity
             value = repr(value)
         if isinstance(value, str) and len(value) > 200:
             value = value[:200] + "…"
@@ -113,6 +115,12 @@ class OutOfMemory(ImfineError):
     code, status = "out_of_memory", 422
 
 
+class BrokenNumbers(Invalid):
+    """A recipe made the model's numbers overflow: there is no likeliest token any more."""
+
+    code = "broken_numbers"
+
+
 class NotFound(ImfineError):
     """There is nothing of this id."""
 
@@ -153,3 +161,15 @@ class SetupError(ImfineError):
     """The machine lacks something I'm Fine needs: a port, disk, memory, a system package."""
 
     code = "setup"
+
+
+class WorkerLost(ImfineError):
+    """A run lost its worker again and again and is given up."""
+
+    code = "worker_lost"
+
+
+class TooManyTries(ImfineError):
+    """Too many wrong tokens from one address."""
+
+    code, status = "too_many_tries", 429
