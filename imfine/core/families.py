@@ -197,7 +197,7 @@ def layout(config: Mapping[str, Any], norm_eps: Mapping[str, float] | None = Non
 
     Raises:
         UnsupportedArchitecture: the table has no row for it.
-        ModelBroken: a size in the config is missing or no positive whole number.
+        ModelBroken: a size is missing or no positive whole number, an eps no positive number.
     """
     row = family_for(config)
 
@@ -218,9 +218,12 @@ def layout(config: Mapping[str, Any], norm_eps: Mapping[str, float] | None = Non
     kv_heads = count("num_key_value_heads", otherwise=heads)
     if heads % kv_heads:
         raise _broken("num_key_value_heads", kv_heads, f"a divisor of the {heads} heads")
-    eps = found("eps")
-    if isinstance(eps, bool) or not isinstance(eps, (int, float)) or not 0 < eps < math.inf:
-        raise _broken(row.keys["eps"], eps, "a number above 0")
+    eps = _positive(row.keys["eps"], found("eps"))
+    norms = {f"{row.stack}.{layer}.{norm}" for layer in range(layers) for norm in row.norms}
+    for norm, value in (norm_eps or {}).items():
+        _positive(norm, value, file="imfine.json")
+        if norm not in norms:
+            raise _broken(norm, value, "the eps of a norm of this model", file="imfine.json")
     return Layout(
         row=row,
         layers=layers,
@@ -229,7 +232,7 @@ def layout(config: Mapping[str, Any], norm_eps: Mapping[str, float] | None = Non
         head_dim=count("head_dim", otherwise=hidden_size // heads),
         hidden_size=hidden_size,
         intermediate_size=count("intermediate_size", otherwise=4 * hidden_size),
-        eps=float(eps),
+        eps=eps,
         context_length=count("max_position_embeddings"),
         vocab_size=count("vocab_size"),
         tied_embeddings=bool(found("tie_word_embeddings")),
@@ -237,10 +240,16 @@ def layout(config: Mapping[str, Any], norm_eps: Mapping[str, float] | None = Non
     )
 
 
-def _broken(key: str, value: Any, wanted: str) -> ModelBroken:
+def _positive(key: str, value: Any, file: str = "config.json") -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise _broken(key, value, "a number above 0", file)
+    return float(value)
+
+
+def _broken(key: str, value: Any, wanted: str, file: str = "config.json") -> ModelBroken:
     return ModelBroken(
-        f"config.json has {key} = {value!r:.60}; it must be {wanted}",
-        remedy="fetch the model again, or mend its config.json",
+        f"{file} has {key} = {value!r:.60}; it must be {wanted}",
+        remedy=f"fetch the model again, or mend its {file}",
         field="model",
         value=value,
         key=key,

@@ -1,0 +1,178 @@
+"""A recipe made into real weights: the source's safetensors files, tensor by tensor, some multiplied.
+
+A file keeps its header, so every tensor keeps its place, shape and dtype; one tensor is in memory at a time,
+so a model of any size can be baked. The folder is whole or not there (temporary folder, fsync, rename). What
+plain formats cannot say, an eps for each norm, goes into imfine.json, which `apply_imfine_json` puts on a
+loaded module; config.json keeps its one eps, and other programs lose the moves. Knows no live model and no
+gains of rows.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+from torch import nn
+
+from imfine.core.events import Phase
+from imfine.core.families import layout
+from imfine.core.folders import ORIGIN, locked, need_disk, staged
+from imfine.core.local import EXTRA, Local, norm_eps, read_local
+from imfine.core.manifest import Touch, touches
+from imfine.core.recipe import Recipe
+from imfine.core.weights import broken, read_json, weight_files
+from imfine.errors import Conflict, ModelRefused, SetupError
+
+CHUNK = 1 << 24  # bytes copied at a time
+KEPT = (".json", ".txt", ".model", ".jinja", ".md")  # beside the weights: config, tokenizer, licence, card
+DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+
+
+def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iterator[Phase]:
+    """Writes the model in `source_dir`, the recipe in its weights, to `target_dir`, which is not there yet.
+
+    Yields:
+        Phase("saving", bytes done, bytes of all weight files).
+
+    Raises:
+        RecipeError: the recipe does not fit the model.
+        Conflict: `target_dir` exists.
+        ModelRefused: the source has no safetensors weights, or a tensor to multiply is no plain float.
+        ModelBroken: a file of the source is malformed.
+        SetupError: the disk is too small, or filled up.
+    """
+    source, target = Path(source_dir), Path(target_dir).absolute()
+    model = read_local(source)
+    if model.tensors is None:
+        raise _refused(f"{source.name} is a GGUF file", "pull it first, which makes safetensors of it")
+    recipe.check(model.layout)
+    touched = touches(model.layout, recipe, {name: t.shape for name, t in model.tensors.items()})
+    for name in touched:
+        if (dtype := model.tensors[name].dtype) not in DTYPES:
+            raise _refused(f"{name} is stored as {dtype}", "bake the model's version that is not quantised")
+    files = weight_files(source)
+    total = sum(file.stat().st_size for file in files)
+    need_disk(target, total, "the baked model")
+    with locked(target):
+        if target.exists():
+            raise Conflict(
+                f"{target.name} is already there",
+                remedy="choose another name; a bake never writes over a model",
+                field="target",
+                value=str(target),
+            )
+        yield Phase("saving", 0, total)
+        with _told_when_full(target), staged(target) as stage:
+            done = 0
+            for file in files:
+                for size in _bake_file(file, touched, stage / file.name):
+                    done += size
+                    yield Phase("saving", done, total)
+            _copy_rest(source, stage)
+            _write_extra(model, recipe, stage / EXTRA)
+            for file in stage.iterdir():
+                _sync(file)
+            _sync(stage)
+        _sync(target.parent)
+
+
+def apply_imfine_json(module: nn.Module, folder: str | Path) -> None:
+    """Sets every norm's own eps on a module just loaded from `folder`, where its imfine.json has them.
+
+    Raises:
+        ModelBroken: imfine.json names a norm that the model has not, or an eps that is no positive number.
+    """
+    own = norm_eps(Path(folder))
+    where = layout(read_json(Path(folder) / "config.json"), own)
+    for name, eps in (own or {}).items():
+        setattr(module.get_submodule(name), where.row.eps_attr, eps)
+
+
+def _bake_file(file: Path, touched: dict[str, Touch], target: Path) -> Iterator[int]:
+    """One file, checked by read_local; yields the bytes written since the last time."""
+    with file.open("rb") as source, target.open("wb") as out:
+        head = source.read(8)
+        text = source.read(int.from_bytes(head, "little"))
+        out.write(head + text)
+        yield len(head) + len(text)
+        entries = json.loads(text)
+        entries.pop("__metadata__", None)
+        for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
+            start, end = entry["data_offsets"]
+            if touch := touched.get(name):
+                raw = _read(source, end - start, file)
+                out.write(_multiplied(raw, DTYPES[entry["dtype"]], entry["shape"], touch))
+                yield end - start
+                continue
+            for position in range(start, end, CHUNK):
+                size = min(CHUNK, end - position)
+                out.write(_read(source, size, file))
+                yield size
+
+
+def _multiplied(raw: bytes, dtype: torch.dtype, shape: list[int], touch: Touch) -> bytes:
+    """W (O, I) × factors along the touched axis, in float32 or better and rounded once."""
+    weight = torch.frombuffer(bytearray(raw), dtype=dtype).view(shape)
+    exact = torch.promote_types(dtype, torch.float32)
+    factors = torch.tensor([factor for _, _, factor in touch.parts], dtype=exact)
+    sizes = torch.tensor([size for _, size, _ in touch.parts])
+    broadcast = [-1 if axis == touch.axis else 1 for axis in range(len(shape))]
+    product = weight.to(exact) * factors.repeat_interleave(sizes).view(broadcast)
+    return product.to(dtype).view(torch.uint8).numpy().tobytes()
+
+
+def _read(source: BinaryIO, size: int, file: Path) -> bytes:
+    raw = source.read(size)
+    if len(raw) != size:
+        raise broken(file, "it became shorter while it was read")
+    return raw
+
+
+def _copy_rest(source: Path, stage: Path) -> None:
+    """Config, tokenizer, licence and card; read_local has checked that no link leads out of the folder."""
+    for file in source.iterdir():
+        plain = file.suffix in KEPT or file.name.upper().startswith("LICEN")
+        if file.is_file() and plain and file.name not in (ORIGIN, EXTRA):
+            shutil.copyfile(file, stage / file.name)
+
+
+def _write_extra(model: Local, recipe: Recipe, file: Path) -> None:
+    moved = {
+        norm: model.layout.eps_of(norm) * factor for norm, factor in recipe.gains(model.layout).eps.items()
+    }
+    extra = {"recipe": recipe.to_json(), "norm_eps": {**model.layout.norm_eps, **moved}}
+    file.write_text(json.dumps(extra, indent=1) + "\n")
+
+
+def _sync(path: Path) -> None:
+    """Files and folders are on the disk before the rename makes them the model."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _told_when_full(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise SetupError(
+            f"the disk filled up while {target.name} was written; nothing of it was kept",
+            remedy="free some space and bake again",
+            path=str(target.parent),
+        ) from error
+
+
+def _refused(problem: str, remedy: str) -> ModelRefused:
+    return ModelRefused(problem, remedy=remedy, field="model")

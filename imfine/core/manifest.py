@@ -1,0 +1,123 @@
+"""What a recipe touches: every tensor with its factor, N of M tensors, the share of parameters, every eps.
+
+Plain Python: counts from names and shapes. A bake multiplies by the same `Touch`es: what is told is done.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imfine.core.families import Layout, tensor_name
+from imfine.core.recipe import Recipe
+from imfine.errors import ModelBroken
+
+
+@dataclass(frozen=True)
+class Touch:
+    """One stored tensor and its factors along `axis`: of every (point, head) there, `size` features each."""
+
+    parts: tuple[tuple[str, int, float], ...]  # (label, size, factor); a label is q, or q.h3
+    axis: int
+
+    @property
+    def factor(self) -> float | None:
+        """The one factor of the whole tensor; None where its parts differ."""
+        factors = {factor for _, _, factor in self.parts}
+        return factors.pop() if len(factors) == 1 else None
+
+
+def touches(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...]]) -> dict[str, Touch]:
+    """Every tensor that the recipe changes, by its stored name.
+
+    Raises:
+        ModelBroken: a tensor is missing, or its shape contradicts the config.
+    """
+    gains = recipe.gains(layout)
+    found: dict[str, Touch] = {}
+    for module, factor in gains.norms.items():
+        name = _stored(module, tensors)
+        point = next((p for p, norm in layout.row.point_norms.items() if module.endswith(f".{norm}")), "norm")
+        found[name] = Touch(((point, math.prod(tensors[name]), factor),), axis=0)
+    for module, gain in gains.weights.items():
+        name = _stored(module, tensors)
+        segments = layout.segments[gain.weight]
+        axis = 1 if (gain.weight.heads == "in") != layout.row.transposed else 0
+        size = sum(segment.size for segment in segments)
+        if len(tensors[name]) != 2 or tensors[name][axis] != size:
+            raise ModelBroken(
+                f"{name} has the shape {list(tensors[name])}, its config asks for {size} along axis {axis}",
+                remedy="fetch the model again, from its source",
+                field="model",
+                value=name,
+            )
+        values = gain.values * len(segments) if len(gain.values) == 1 else gain.values
+        found[name] = Touch(
+            tuple(
+                (s.point if s.head is None else f"{s.point}.h{s.head}", s.size, value)
+                for s, value in zip(segments, values, strict=True)
+            ),
+            axis,
+        )
+    return found
+
+
+def manifest(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """The change manifest; `tensors` are the model's parameters, name → shape.
+
+    {"tensors": [{"name", "part", "factor"} or {"name", "part", "factors": {"q": 0.8, "v.h3": 0.0}}],
+     "touched": N, "total": M, "parameters": those multiplied, "share": of all parameters (0–1),
+     "eps": [{"norm", "from", "to"}]}
+
+    Raises:
+        RecipeError: the recipe does not fit the model.
+        ModelBroken: a tensor is missing, or its shape contradicts the config.
+    """
+    recipe.check(layout)
+    found = touches(layout, recipe, tensors)
+    parameters = sum(
+        math.prod(tensors[name])
+        * sum(size for _, size, factor in touch.parts if factor != 1.0)
+        // sum(size for _, size, _ in touch.parts)
+        for name, touch in found.items()
+    )
+    every = sum(math.prod(shape) for shape in tensors.values())
+    return {
+        "tensors": [_entry(name, touch) for name, touch in found.items()],
+        "touched": len(found),
+        "total": len(tensors),
+        "parameters": parameters,
+        "share": parameters / every if every else 0.0,
+        "eps": [
+            {"norm": norm, "from": layout.eps_of(norm), "to": layout.eps_of(norm) * factor}
+            for norm, factor in recipe.gains(layout).eps.items()
+        ],
+    }
+
+
+def _entry(name: str, touch: Touch) -> dict[str, Any]:
+    points = dict.fromkeys(label.partition(".")[0] for label, _, _ in touch.parts)
+    entry: dict[str, Any] = {"name": name, "part": " ".join(points)}
+    if touch.factor is not None:
+        return {**entry, "factor": touch.factor}
+    factors: dict[str, float] = {}
+    for point in points:
+        heads = {label: factor for label, _, factor in touch.parts if label.partition(".")[0] == point}
+        if len(set(heads.values())) == 1:
+            heads = {point: next(iter(heads.values()))}
+        factors.update({label: factor for label, factor in heads.items() if factor != 1.0})
+    return {**entry, "factors": factors}
+
+
+def _stored(module: str, tensors: Mapping[str, tuple[int, ...]]) -> str:
+    name = tensor_name(module, tensors)
+    if name is None:
+        raise ModelBroken(
+            f"the model has no tensor {module}.weight, which its architecture asks for",
+            remedy="fetch the model again, from its source",
+            field="model",
+            value=f"{module}.weight",
+        )
+    return name
