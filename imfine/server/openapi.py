@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, params
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
+from imfine.server.context import user
 from imfine.server.routes import events, health, models, runs, session
 from imfine.server.schemas import Event
 from imfine.version import VERSION
@@ -21,12 +23,20 @@ PUBLIC: tuple[APIRouter, ...] = (session.public, health.public)
 GUARDED: tuple[APIRouter, ...] = (session.router, runs.router, events.router, models.router, health.router)
 
 
+def include(app: FastAPI, public: Sequence[params.Depends], guarded: Sequence[params.Depends]) -> None:
+    """Puts the page's API on `app`, each half with its dependencies."""
+    for router in PUBLIC:
+        app.include_router(router, dependencies=public)
+    for router in GUARDED:
+        app.include_router(router, dependencies=guarded)
+
+
 def document(app: FastAPI) -> dict[str, Any]:
     """The document of `app`, with the events of the streams and both ways to authenticate."""
     spec = get_openapi(
         title="I'm Fine",
         version=VERSION,
-        description="Turn a language model's weights like an equalizer, and compare its answers side by side.",
+        description="Turn a language model's weights like an equalizer; compare its answers side by side.",
         routes=app.routes,
     )
     events_schema = TypeAdapter(Event).json_schema(
@@ -43,8 +53,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 
 def main() -> None:
     app = FastAPI()
-    for router in (*PUBLIC, *GUARDED):
-        app.include_router(router)
+    include(app, public=[], guarded=[params.Depends(user)])
     json.dump(document(app), sys.stdout, ensure_ascii=False, indent=2)
     sys.stdout.write("\n")
 

@@ -1,7 +1,7 @@
 """What goes in and out of the API, as pydantic models: the page's TypeScript is generated from them.
 
-Strict: nothing is coerced and an unknown field is refused. Knows the shape of a request, not whether a recipe fits a
-model (core's `Recipe.parse` and `check` know that).
+Strict: nothing is coerced and an unknown field is refused. Knows the shape of a request, not whether a recipe
+fits a model (core's `Recipe.parse` and `check` know that).
 """
 
 from __future__ import annotations
@@ -21,11 +21,19 @@ ModelRef = Annotated[str, Field(min_length=1, max_length=500, description="start
 WorkerName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Refused:
-    """A body that could not become data. The model it was meant for raises its error, after authentication."""
+class Refused(bytes):
+    """A body that could not become data. The schema it was meant for raises `error`, after authentication.
 
-    def __init__(self, error: ImfineError) -> None:
+    Bytes, for FastAPI to pass it on as the body that it stands for.
+    """
+
+    error: ImfineError
+    head: bytes = b""  # of a body that is too large
+
+    def __new__(cls, error: ImfineError) -> Refused:
+        self = super().__new__(cls, b"refused")
         self.error = error
+        return self
 
 
 class In(BaseModel):
@@ -85,22 +93,22 @@ class RecipeIn(In):
     attn: float = 1.0
     mlp: float = 1.0
     bands: Bands | None = None
-    points: dict[str, float] | None = Field(None, examples=[{"o": 0.8, "4.q": 1.2, "4.o.h3": 0.0}])
+    points: dict[str, float] | None = Field(default=None, examples=[{"o": 0.8, "4.q": 1.2, "4.o.h3": 0.0}])
 
 
 class SamplingIn(In):
     greedy: bool = False
     temperature: float = 0.7
-    top_k: int = Field(0, description="0: off")
+    top_k: int = Field(default=0, description="0: off")
     top_p: float = 0.95
     min_p: float = 0.0
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
     stop: list[str] = []
-    seed: int | None = Field(None, description="null: one is drawn and kept with the run")
+    seed: int | None = Field(default=None, description="null: one is drawn and kept with the run")
     max_new_tokens: int = 128
     min_new_tokens: int = 0
-    raw: bool = Field(False, description="true: completes without the chat template")
+    raw: bool = Field(default=False, description="true: completes without the chat template")
 
 
 class Message(In):
@@ -118,17 +126,22 @@ class RunIn(In):
 
     kind: Kind
     model: ModelRef
-    revision: str | None = Field(None, min_length=1, max_length=200)
+    revision: str | None = Field(default=None, min_length=1, max_length=200)
     prompt: str | None = None
     messages: list[Message] | None = None
     recipe: RecipeIn = RecipeIn()
     sampling: SamplingIn = SamplingIn()
     lanes: list[Literal["base", "tuned"] | LaneIn] = Field(
-        ["base", "tuned"], min_length=1, max_length=32, description='"tuned" uses the recipe of the request'
+        default=["base", "tuned"],
+        min_length=1,
+        max_length=32,
+        description='"tuned" uses the recipe of the request',
     )
-    top: int = Field(0, ge=0, le=5, description="likeliest candidates to send with every token")
+    top: int = Field(default=0, ge=0, le=5, description="likeliest candidates to send with every token")
     dtype: Dtype | None = None
-    page: str | None = Field(None, min_length=1, max_length=64, description="the page that follows this run")
+    page: str | None = Field(
+        default=None, min_length=1, max_length=64, description="the page that follows this run"
+    )
 
 
 class LoginIn(In):
@@ -137,7 +150,7 @@ class LoginIn(In):
 
 class ManifestIn(In):
     model: ModelRef
-    revision: str | None = Field(None, min_length=1, max_length=200)
+    revision: str | None = Field(default=None, min_length=1, max_length=200)
     recipe: RecipeIn = RecipeIn()
 
 
@@ -329,7 +342,7 @@ Event = Annotated[
 
 
 class Card(Out):
-    """A model as the page shows it; null: not known without fetching it."""
+    """A model as it can be shown and chosen. Sizes in bytes; null: not known without fetching it."""
 
     id: str
     name: str
@@ -337,12 +350,14 @@ class Card(Out):
     architecture: str | None
     source: Literal["starter", "made", "hub", "local"]
     path: str | None
-    ready: bool
+    ready: bool = Field(description="whole, on this disk")
     parameters: int | None
     size_on_disk: int | None
-    download_size: int | None
-    memory_needed: int | None
-    fits: bool | None
+    expanded_size: int | None = Field(description="a GGUF file's, once read")
+    download_size: int | None = Field(description="what is still to be fetched")
+    memory_needed: int | None = Field(description="with `dtype`, both lanes running")
+    dtype: str
+    fits: bool
     reason: ErrorBody | None = Field(description="why it cannot be used here")
     licence: str | None
     languages: list[str] | None
@@ -350,6 +365,7 @@ class Card(Out):
     context_length: int | None
     gated: bool
     starter: bool
+    revision: str | None
 
 
 class Layout(Out):
@@ -362,12 +378,17 @@ class Layout(Out):
     kv_heads: int
     head_dim: int
     hidden_size: int
+    intermediate_size: int
+    vocab_size: int
+    context_length: int
+    tied_embeddings: bool
     eps: float
-    points: list[str]
-    qk_norm: bool
-    context_length: int | None
-    gain_max: float = Field(description="largest ATTN, MLP, band and point value")
     eps_knob_max: float = Field(description="the knob that makes eps 1e-1")
+    points: list[str]
+    heads_of: dict[str, int] = Field(description="point → how many heads of it have a gain of their own")
+    qk_norm: bool = Field(description="q and k are normalised: classic ATTN is felt in v only")
+    classic: dict[str, list[str]] = Field(description="knob → the points it scales")
+    gain_max: float = Field(description="largest ATTN, MLP, band and point value")
     classic_min: float
     classic_max: float
 
@@ -378,17 +399,17 @@ class CardList(Out):
 
 class ModelDetail(Out):
     card: Card
-    layout: Layout | None = Field(description="null until the model's config is here")
-    tensors: int | None
+    layout: Layout
+    tensors: int | None = Field(description="null until the model is on this disk")
 
 
 class TouchedTensor(BaseModel):
-    """One factor for the whole tensor, or `factors` where its parts differ."""
+    """One `factor` for the whole tensor, or `factors` where its parts differ."""
 
     name: str
     part: str
     factor: float | None = None
-    factors: list[float] | None = None
+    factors: dict[str, float] | None = None
 
 
 class EpsChange(BaseModel):
@@ -414,7 +435,7 @@ class Session(Out):
     version: str
     public_url: str | None
     languages: list[str]
-    token_limit_bytes: int = Field(description="largest request body")
+    max_body_bytes: int = Field(description="largest request body")
 
 
 class Worker(Out):

@@ -13,6 +13,7 @@ from sqlalchemy import Column, Connection, Select, delete, func, insert, select,
 from imfine.store.tables import keys, runs
 
 TERMINAL = ("succeeded", "failed", "cancelled")
+EXCERPT = 200
 SEARCHED = 10_000  # characters of the prompt that a search sees
 KEY_LIFE_MS = 24 * 3600 * 1000
 

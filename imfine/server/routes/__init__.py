@@ -1,1 +1,1 @@
-"""The routes, one file a subject. They read a request, ask the parts in `Context` and answer; no SQL, no locks."""
+"""The routes, one file a subject: they read a request, ask the parts in `Context` and answer."""

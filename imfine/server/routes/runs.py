@@ -2,34 +2,59 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 
-from imfine.server.context import Ctx
+from imfine.errors import TooLarge
+from imfine.server.asking import MODEL_NAMED, again, ask, explain_too_large
+from imfine.server.body import StrictRoute
+from imfine.server.context import Context, Ctx
+from imfine.server.lifecycle import no_run
 from imfine.server.responses import Json, errors
 from imfine.server.schemas import Kind, Run, RunIn, RunList, State
+from imfine.store import runs
+from imfine.store.runs import Whole
 
-router = APIRouter(prefix="/api/runs", tags=["runs"])
+router = APIRouter(prefix="/api/runs", tags=["runs"], route_class=StrictRoute)
 RunPath = Annotated[str, Path(max_length=64, description="the run's id")]
+
+
+def token_limit(request: Request, ctx: Ctx) -> None:
+    """A prompt too large to be read is answered with its model's limit."""
+    refused = request.scope["state"].get("refused")
+    if refused is not None and isinstance(refused.error, TooLarge):
+        named = re.search(MODEL_NAMED, refused.head.decode(errors="replace"))
+        raise explain_too_large(refused.error, named[1] if named else None, ctx.catalog)
 
 
 @router.post(
     "",
     status_code=202,
     response_model=Run,
-    responses=errors(401, 403, 404, 409, 413, 422, 503),
+    dependencies=[Depends(token_limit)],
+    responses=errors(401, 403, 404, 409, 413, 422, 429, 503),
     summary="Ask for a run",
 )
 def create(
-    body: RunIn, ctx: Ctx, idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None
+    body: RunIn,
+    ctx: Ctx,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> Json:
-    raise NotImplementedError
+    """The run is kept before the answer: it waits even where the queue is away. The same Idempotency-Key with
+    the same body gives the same run for a day, with another body 409."""
+    run, position = ctx.life.submit(ask(body, ctx.catalog), idempotency_key)
+    return Json(runs.to_run(run, position), status_code=202)
 
 
-@router.get("", response_model=RunList, responses=errors(401, 403, 422, 503), summary="Runs, newest first")
+@router.get(
+    "", response_model=RunList, responses=errors(401, 403, 422, 429, 503), summary="Runs, newest first"
+)
 def index(
     ctx: Ctx,
+    *,
     state: State | None = None,
     kind: Kind | None = None,
     model: Annotated[str | None, Query(max_length=500)] = None,
@@ -37,30 +62,55 @@ def index(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     cursor: Annotated[str | None, Query(max_length=64, description="`next` of the page before")] = None,
 ) -> Json:
-    raise NotImplementedError
+    wanted = runs.Filter(state=state, kind=kind, model=model, q=q)
+    with ctx.store.read() as connection:
+        heads, following, total = runs.page(connection, wanted, limit, cursor)
+        places = runs.queued(connection) if any(run.state == "queued" for run in heads) else {}
+    position = {run_id: place for ids in places.values() for place, run_id in enumerate(ids)}
+    items = [runs.to_summary(run, position.get(run.id)) for run in heads]
+    return Json({"items": items, "next": following, "total": total})
 
 
-@router.get("/{id}", response_model=Run, responses=errors(401, 403, 404, 422, 503), summary="One run, whole")
+@router.get(
+    "/{id}", response_model=Run, responses=errors(401, 403, 404, 422, 429, 503), summary="One run, whole"
+)
 def show(id: RunPath, ctx: Ctx) -> Json:
-    raise NotImplementedError
+    return _answer(ctx, id)
 
 
 @router.post(
     "/{id}/cancel",
     response_model=Run,
-    responses=errors(401, 403, 404, 422, 503),
+    responses=errors(401, 403, 404, 422, 429, 503),
     summary="Cancel, however often",
 )
 def cancel(id: RunPath, ctx: Ctx) -> Json:
-    raise NotImplementedError
+    """A run that waits is cancelled at once, one that runs at its next token; one that has ended stays."""
+    ctx.life.cancel(id)
+    return _answer(ctx, id)
 
 
 @router.post(
     "/{id}/again",
     status_code=202,
     response_model=Run,
-    responses=errors(401, 403, 404, 422, 503),
-    summary="The same request as a new run",
+    responses=errors(401, 403, 404, 422, 429, 503),
+    summary="The same request, seed included, as a new run",
 )
-def again(id: RunPath, ctx: Ctx) -> Json:
-    raise NotImplementedError
+def run_again(id: RunPath, ctx: Ctx) -> Json:
+    before, _ = _find(ctx, id)
+    run, position = ctx.life.submit(again(json.loads(before.request), before.head.page))
+    return Json(runs.to_run(run, position), status_code=202)
+
+
+def _find(ctx: Context, run_id: str) -> tuple[Whole, int | None]:
+    with ctx.store.read() as connection:
+        run = runs.whole(connection, run_id)
+        if run is None:
+            raise no_run(run_id)
+        return run, runs.position(connection, run.head)
+
+
+def _answer(ctx: Context, run_id: str) -> Json:
+    run, position = _find(ctx, run_id)
+    return Json(runs.to_run(run, position))

@@ -1,0 +1,73 @@
+"""What the server asks core's catalog, remembered for a moment: a slider's move must not read headers again.
+
+Knows no run. Names that a page sends lead only below the folders it is allowed (`any_folder=False`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from imfine.core import catalog
+from imfine.core.catalog import Card
+from imfine.core.families import Layout
+from imfine.core.manifest import manifest
+from imfine.core.recipe import GAIN_MAX, Recipe
+from imfine.errors import Conflict
+from imfine.settings import Settings
+
+KEEP_S = 5.0
+CLASSIC_MIN, CLASSIC_MAX = 0.1, 2.0
+
+
+@dataclass
+class Catalog:
+    settings: Settings
+    _known: dict[tuple[str, str | None], tuple[float, Card, Layout]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def cards(self) -> list[Card]:
+        return catalog.cards(self.settings)
+
+    def find(self, ref: str, revision: str | None = None) -> tuple[Card, Layout]:
+        """Raises what `catalog.find` raises: not found, gated, refused, broken, no network, not supported."""
+        key = ref, revision
+        now = time.monotonic()
+        with self._lock:
+            known = self._known.get(key)
+        if known is not None and known[0] > now:
+            return known[1], known[2]
+        card = catalog.find(ref, self.settings, any_folder=False, revision=revision)
+        layout = catalog.layout_of(card)
+        with self._lock:
+            self._known = {k: v for k, v in self._known.items() if v[0] > now}
+            self._known[key] = now + KEEP_S, card, layout
+        return card, layout
+
+    def detail(self, ref: str) -> dict[str, Any]:
+        """As the API's `ModelDetail`."""
+        card, layout = self.find(ref)
+        _, tensors = catalog.describe(card)
+        ranges = {"gain_max": GAIN_MAX, "classic_min": CLASSIC_MIN, "classic_max": CLASSIC_MAX}
+        return {
+            "card": card.to_json(),
+            "layout": layout.to_json() | ranges,
+            "tensors": len(tensors) or None,
+        }
+
+    def manifest(self, ref: str, revision: str | None, recipe: dict[str, Any]) -> dict[str, Any]:
+        """As the API's `Manifest`. Raises: Conflict for a model that is not fetched yet; as `find`."""
+        card, layout = self.find(ref, revision)
+        asked = Recipe.parse(recipe)
+        asked.check(layout)
+        _, tensors = catalog.describe(card)
+        if not tensors:
+            raise Conflict(
+                f"{card.id} is not on this disk yet, so its tensors are not known",
+                remedy=f"run it once, or fetch it with: imfine pull {card.id}",
+                field="model",
+                value=card.id,
+            )
+        return manifest(layout, asked, {name: tuple(tensor["shape"]) for name, tensor in tensors.items()})

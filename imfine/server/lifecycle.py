@@ -1,0 +1,360 @@
+"""The life of a run: submitted, claimed, reported, finished, released, cancelled, lost.
+
+Every move is one transaction: the run's row and the events that tell of it. Then the streams are woken and,
+where the run waits, its id is published. Knows nothing of HTTP or of what a run computes.
+
+States: queued → running → succeeded | failed | cancelled. An attempt is one worker's try; reports of an
+attempt that is no longer the run's are refused, so a worker that was thought dead and wakes can do no harm.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from imfine.errors import Conflict, Invalid, NotFound, Unavailable, WorkerLost
+from imfine.server.hub import Hub
+from imfine.server.leases import Leases
+from imfine.server.publisher import Publisher
+from imfine.store import ids, runs
+from imfine.store.engine import Store
+from imfine.store.events import Log, Logged, to_json
+from imfine.store.runs import Head, Whole
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A run that has been checked and may be accepted."""
+
+    kind: str
+    queue: str
+    model: str
+    page: str | None
+    prompt: str
+    recipe: Mapping[str, Any]
+    recipe_hash: str
+    request: Mapping[str, Any]
+    body_hash: str = ""  # of what the client sent, for its Idempotency-Key
+
+
+@dataclass(frozen=True)
+class Claimed:
+    head: Head
+    request: str
+
+
+class Move:
+    """One transaction on runs and their log."""
+
+    def __init__(self, connection: Connection, log: Log) -> None:
+        self.connection = connection
+        self.events: list[Logged] = []
+        self.publish: list[Head] = []
+        self._log = log
+
+    def append(self, run: Head, events: Sequence[Event]) -> None:
+        self.events += self._log.append(self.connection, run.id, run.page, run.attempt, events)
+
+    def change(self, run: Head, **values: Any) -> Head:
+        runs.change(self.connection, run.id, **values)
+        return replace(run, **{name: value for name, value in values.items() if name != "result"})
+
+    def state(self, run: Head, **values: Any) -> Head:
+        """Changes the run and tells its new state."""
+        run = self.change(run, **values)
+        self.append(run, [state_event(run, runs.position(self.connection, run))])
+        return run
+
+
+def state_event(run: Head, position: int | None) -> dict[str, Any]:
+    told = runs.to_summary(run, position)
+    names = ("state", "kind", "name", "model", "page", "position", "worker", "error")
+    return {"type": "state"} | {name: told[name] for name in names}
+
+
+class Lifecycle:
+    def __init__(
+        self, store: Store, hub: Hub, leases: Leases, publisher: Publisher, *, max_attempts: int
+    ) -> None:
+        self.store = store
+        self.leases = leases
+        self._hub = hub
+        self._publisher = publisher
+        self._max_attempts = max_attempts
+        with store.read() as connection:
+            self._log = Log(connection)
+            self.last_event_id = self._log.last_id  # the last one committed
+            for run in runs.running(connection):  # nobody is judged before one lease has passed
+                leases.renew(run.id)
+
+    @contextmanager
+    def move(self) -> Iterator[Move]:
+        """A transaction whose events reach the streams in the order of the commits."""
+        with self.store.writing:
+            try:
+                with self.store.write() as connection:
+                    move = Move(connection, self._log)
+                    yield move
+            except Unavailable:
+                self._hub.forget_readers()  # it may have been committed all the same: let them read the log
+                raise
+            self.last_event_id = self._log.last_id
+            self._hub.publish(move.events)
+        for run in move.publish:
+            self._publisher.put(run.id, run.queue)
+
+    # ------------------------------------------------------------ who asks
+
+    def submit(self, asked: Asked, key: str | None = None) -> tuple[Whole, int | None]:
+        """The new run and its position; or the run that this key made before.
+
+        Raises: Conflict where the key was used with another body.
+        """
+        now = now_ms()
+        with self.move() as move:
+            kept = runs.key(move.connection, key, now) if key is not None else None
+            if kept is not None:
+                if kept[0] != asked.body_hash:
+                    raise Conflict(
+                        f"this Idempotency-Key made run {kept[1]} from another body",
+                        remedy="use a new key for a new request",
+                        field="Idempotency-Key",
+                        value=key,
+                    )
+                found = runs.whole(move.connection, kept[1])
+                assert found is not None, "a key outlived its run"
+                return found, runs.position(move.connection, found.head)
+            run_id = ids.new_id()
+            run = Head(
+                id=run_id,
+                kind=asked.kind,
+                state="queued",
+                queue=asked.queue,
+                name=ids.name_of(run_id),
+                model=asked.model,
+                page=asked.page,
+                attempt=0,
+                lost=0,
+                seq=0,
+                cancel=False,
+                worker=None,
+                created_ms=now,
+                started_ms=None,
+                finished_ms=None,
+                recipe_hash=asked.recipe_hash,
+                excerpt=asked.prompt[: runs.EXCERPT],
+                phase=None,
+                error=None,
+                recipe=to_json(asked.recipe),
+            )
+            request = to_json(asked.request)
+            runs.put(move.connection, run, request, asked.prompt)
+            if key is not None:
+                runs.keep_key(move.connection, key, asked.body_hash, run_id, now)
+            position = runs.position(move.connection, run)
+            move.append(run, [state_event(run, position)])
+            move.publish.append(run)
+        return Whole(run, request, None), position
+
+    def cancel(self, run_id: str) -> None:
+        """Raises: NotFound. A run that ended stays as it ended."""
+        with self.move() as move:
+            run = self._known(move, run_id)
+            if run.terminal:
+                return
+            if run.state == "running" and self.leases.live(run_id):
+                move.change(run, cancel=True)  # its worker hears of it at the next heartbeat
+            else:
+                self._end(move, run, "cancelled")
+
+    # ------------------------------------------------------------ who works
+
+    def claim(self, run_id: str, worker: str, *, redelivered: bool) -> Claimed:
+        """Gives the run to this worker, as the next attempt.
+
+        Raises: Conflict where a living worker has it, where it has ended, or where it is given up now.
+        """
+        with self.move() as move:
+            found = runs.whole(move.connection, run_id)
+            refused = self._refuse_claim(move, found, run_id, redelivered=redelivered)
+            if refused is None:
+                assert found is not None
+                lost = found.head.lost + (found.head.state == "running")
+                run = move.change(
+                    found.head,
+                    state="running",
+                    attempt=found.head.attempt + 1,
+                    lost=lost,
+                    seq=0,
+                    worker=worker,
+                    started_ms=found.head.started_ms or now_ms(),
+                    phase=None,
+                    result=None,
+                )
+                self.leases.renew(run_id)
+                restart = [{"type": "restart", "from": 0}] if run.attempt > 1 else []
+                move.append(run, [*restart, state_event(run, None)])
+        if refused is not None:
+            raise refused
+        return Claimed(run, found.request)  # type: ignore[union-attr]
+
+    def _refuse_claim(
+        self, move: Move, found: Whole | None, run_id: str, *, redelivered: bool
+    ) -> Conflict | None:
+        if found is None:
+            return Conflict(f"there is no run {run_id}", remedy="forget the message")
+        run = found.head
+        if run.terminal:
+            return Conflict(f"run {run_id} has {run.state} already", remedy="forget the message")
+        if run.state == "running":
+            if self.leases.live(run_id) and not redelivered:
+                return Conflict(f"worker {run.worker} has run {run_id}", remedy="forget the message")
+            if run.cancel:
+                self._end(move, run, "cancelled")
+                return Conflict(f"run {run_id} is cancelled", remedy="forget the message")
+            if run.lost + 1 >= self._max_attempts:
+                self._give_up(move, run)
+                return Conflict(f"run {run_id} is given up", remedy="forget the message")
+        return None
+
+    def report(self, run_id: str, attempt: int, seq: int, events: Sequence[Event]) -> bool:
+        """Appends a worker's events, once. Returns whether the run is to be cancelled.
+
+        Raises: Conflict where the attempt is not the run's any more.
+        """
+        with self.move() as move:
+            run = self._held(move, run_id, attempt)
+            self._absorb(move, run, seq, events)
+        return run.cancel
+
+    def heartbeat(self, run_id: str, attempt: int) -> bool:
+        """Renews the lease; returns whether the run is to be cancelled. Raises: Conflict as `report`."""
+        with self.store.read() as connection:
+            run = runs.head(connection, run_id)
+        self._fence(run, run_id, attempt)
+        assert run is not None
+        self.leases.renew(run_id)
+        return run.cancel
+
+    def finish(
+        self,
+        run_id: str,
+        attempt: int,
+        seq: int,
+        state: str,
+        *,
+        events: Sequence[Event],
+        result: Mapping[str, Any] | None,
+        error: Mapping[str, Any] | None,
+    ) -> None:
+        """Ends the run. A repeat is acknowledged. Raises: Conflict as `report`."""
+        with self.move() as move:
+            known = self._known(move, run_id)
+            if known.terminal and known.attempt == attempt:
+                return
+            run = self._held(move, run_id, attempt)
+            if result is not None and not any(event["type"] == "result" for event in events):
+                events = [*events, {**result, "type": "result"}]
+            run = self._absorb(move, run, seq, events)
+            self._end(move, run, state, error)
+
+    def release(self, run_id: str, attempt: int) -> None:
+        """A worker that stops gives its run back. Not counted against it. Raises: Conflict as `report`."""
+        with self.move() as move:
+            run = self._held(move, run_id, attempt)
+            self._back_to_queue(move, run)
+
+    # ------------------------------------------------------------ who is gone
+
+    def lose(self, run_id: str) -> None:
+        """The lease has run out: the run waits again, or is given up."""
+        with self.move() as move:
+            run = runs.head(move.connection, run_id)
+            if run is None or run.state != "running":
+                self.leases.end(run_id)
+            elif not self.leases.live(run_id):
+                if run.lost + 1 >= self._max_attempts:
+                    self._give_up(move, run)
+                else:
+                    self._back_to_queue(move, move.change(run, lost=run.lost + 1))
+
+    def _give_up(self, move: Move, run: Head) -> None:
+        times = run.lost + 1
+        reason = WorkerLost(
+            f"run {run.id} lost its worker {times} times, last {run.worker}",
+            remedy="see its log; if memory ran out, use a smaller model or fewer lanes and run again",
+            worker=run.worker,
+            times=times,
+        )
+        self._end(move, run, "failed", reason.to_json())
+
+    def _back_to_queue(self, move: Move, run: Head) -> None:
+        if run.cancel:
+            self._end(move, run, "cancelled")
+            return
+        self.leases.end(run.id)
+        move.publish.append(move.state(run, state="queued", worker=None, phase=None))
+
+    def _end(self, move: Move, run: Head, state: str, error: Mapping[str, Any] | None = None) -> None:
+        self.leases.end(run.id)
+        text = to_json(error) if error is not None else None
+        move.state(run, state=state, error=text, phase=None, finished_ms=now_ms())
+
+    # ------------------------------------------------------------ checks
+
+    def _known(self, move: Move, run_id: str) -> Head:
+        run = runs.head(move.connection, run_id)
+        if run is None:
+            raise no_run(run_id)
+        return run
+
+    def _held(self, move: Move, run_id: str, attempt: int) -> Head:
+        run = runs.head(move.connection, run_id)
+        self._fence(run, run_id, attempt)
+        assert run is not None
+        self.leases.renew(run_id)
+        return run
+
+    def _fence(self, run: Head | None, run_id: str, attempt: int) -> None:
+        if run is None or run.state != "running" or run.attempt != attempt:
+            now = "there is no such run" if run is None else f"it is {run.state}, attempt {run.attempt}"
+            raise Conflict(
+                f"attempt {attempt} of run {run_id} is over: {now}", remedy="drop this attempt", value=attempt
+            )
+
+    def _absorb(self, move: Move, run: Head, seq: int, events: Sequence[Event]) -> Head:
+        """Appends what has not been taken yet. Reports of an attempt are counted from 1."""
+        if seq <= run.seq:
+            return run
+        if seq > run.seq + 1:
+            raise Invalid(
+                f"report {seq} of run {run.id} came after report {run.seq}",
+                remedy=f"send report {run.seq + 1} first",
+                field="seq",
+                value=seq,
+            )
+        move.append(run, events)
+        changes: dict[str, Any] = {"seq": seq}
+        for event in events:
+            if event["type"] == "phase":
+                changes["phase"] = to_json({name: event[name] for name in ("phase", "done", "total", "unit")})
+            elif event["type"] == "result":
+                changes["result"] = to_json(event)
+        return move.change(run, **changes)
+
+
+def no_run(run_id: str) -> NotFound:
+    return NotFound(
+        f"there is no run {run_id}", remedy="list the runs with GET /api/runs", field="id", value=run_id
+    )
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000

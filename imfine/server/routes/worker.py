@@ -1,0 +1,136 @@
+"""The workers' side: say hello, claim a run, report, finish or give it back. Not part of the page's API."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from imfine.errors import Invalid
+from imfine.server.body import WorkerRoute
+from imfine.server.context import Ctx
+from imfine.server.leases import HELLO_S, Present
+from imfine.server.responses import Json
+from imfine.server.schemas import In, WorkerName
+
+router = APIRouter(prefix="/api/worker", route_class=WorkerRoute, include_in_schema=False)
+
+HEARTBEAT_S = 1.0
+FLUSH_MS = 30
+EVENTS = ("phase", "tokens", "lane_end", "measures", "notice", "result")
+RunPath = Annotated[str, Path(max_length=64)]
+Text = Annotated[str, Field(max_length=500)]
+
+
+class Hello(In):
+    worker: WorkerName
+    queues: list[Text]
+    pid: int
+    host: Text
+    device: Text
+    memory_total: int
+    warm: list[Text]
+    version: Text
+
+
+class Claim(In):
+    worker: WorkerName
+    redelivered: bool
+
+
+class Attempt(In):
+    attempt: int = Field(ge=1)
+
+
+class Events(Attempt):
+    seq: int = Field(ge=1)
+    events: list[dict[str, Any]]
+
+
+class Finish(Attempt):
+    seq: int = Field(ge=1)
+    state: Literal["succeeded", "failed", "cancelled"]
+    events: list[dict[str, Any]] = Field(default_factory=list)
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+
+
+class Release(Attempt):
+    reason: str
+
+
+@router.post("/hello")
+async def hello(body: Hello, ctx: Ctx) -> Json:
+    ctx.workers.hello(Present(**body.model_dump()))
+    gib = ctx.settings.memory_budget_gib
+    return Json(
+        {
+            "lease_s": ctx.settings.lease_s,
+            "heartbeat_s": HEARTBEAT_S,
+            "hello_s": HELLO_S,
+            "flush_ms": FLUSH_MS,
+            "memory_budget": None if gib is None else int(gib * 2**30),
+        }
+    )
+
+
+@router.post("/runs/{id}/claim")
+def claim(id: RunPath, body: Claim, ctx: Ctx) -> Json:
+    ctx.workers.seen(body.worker)
+    run = ctx.life.claim(id, body.worker, redelivered=body.redelivered)
+    return Json(
+        {
+            "run": run.head.id,
+            "kind": run.head.kind,
+            "attempt": run.head.attempt,
+            "request": json.loads(run.request),
+            "resume_from_seq": 0,
+        }
+    )
+
+
+@router.post("/runs/{id}/events")
+def events(id: RunPath, body: Events, ctx: Ctx) -> Json:
+    _check(body.events)
+    cancel = ctx.life.report(id, body.attempt, body.seq, body.events)
+    for event in body.events:
+        ctx.metrics.events.labels(event["type"]).inc()
+    return Json({"cancel": cancel})
+
+
+@router.post("/runs/{id}/heartbeat")
+def heartbeat(id: RunPath, body: Attempt, ctx: Ctx) -> Json:
+    return Json({"cancel": ctx.life.heartbeat(id, body.attempt)})
+
+
+@router.post("/runs/{id}/finish")
+def finish(id: RunPath, body: Finish, ctx: Ctx) -> Json:
+    _check(body.events)
+    ctx.life.finish(
+        id,
+        body.attempt,
+        body.seq,
+        body.state,
+        events=body.events,
+        result=body.result,
+        error=body.error,
+    )
+    return Json({})
+
+
+@router.post("/runs/{id}/release")
+def release(id: RunPath, body: Release, ctx: Ctx) -> Json:
+    ctx.life.release(id, body.attempt)
+    return Json({})
+
+
+def _check(events: list[dict[str, Any]]) -> None:
+    for i, event in enumerate(events):
+        if event.get("type") not in EVENTS:
+            raise Invalid(
+                f"events.{i} is of the type {event.get('type')!r}",
+                remedy=f"use {', '.join(EVENTS)}",
+                field=f"events.{i}.type",
+            )
