@@ -38,7 +38,8 @@ export class App {
     const command = ["up", "--home", this.home, "--port", String(this.port)];
     const child = spawn(IMFINE, command, { env: ownEnvironment(), stdio: ["ignore", "pipe", "pipe"] });
     this.child = child;
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (this.said += String(data)));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (data) => (this.said += String(data)));
     this.printed = await until(START_MS, () => {
       if (child.exitCode !== null) throw new Error(`imfine up ended with ${child.exitCode}:\n${this.said}`);
       return /http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]+/.exec(this.said)?.[0];
@@ -64,7 +65,12 @@ export class App {
 
   killLiveWorker(): void {
     const pid = descendants(this.child?.pid ?? 0).find((one) => /\blive\b/.test(commandLine(one)));
-    if (!pid) throw new Error(`no live worker among:\n${descendants(this.child?.pid ?? 0).map(commandLine).join("\n")}`);
+    if (!pid)
+      throw new Error(
+        `no live worker among:\n${descendants(this.child?.pid ?? 0)
+          .map(commandLine)
+          .join("\n")}`,
+      );
     process.kill(pid, "SIGKILL");
   }
 
@@ -88,7 +94,10 @@ export class App {
   private lendStarter(): void {
     const models = join(CACHE, "models");
     if (!existsSync(join(models, STARTER)))
-      execFileSync(IMFINE, ["pull", STARTER], { env: { ...ownEnvironment(), IMFINE_HOME: CACHE }, stdio: "inherit" });
+      execFileSync(IMFINE, ["pull", STARTER], {
+        env: { ...ownEnvironment(), IMFINE_HOME: CACHE },
+        stdio: "inherit",
+      });
     mkdirSync(join(this.home, "models"), { recursive: true });
     execFileSync("cp", ["-r", "--reflink=auto", join(models, STARTER), join(this.home, "models")]);
   }

@@ -2,7 +2,12 @@
 import { type Browser, type BrowserContextOptions, chromium, type ElementHandle } from "playwright-core";
 import { type Driver, driver, program, SIZE } from "./driver.ts";
 
-const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/snap/bin/chromium", "/usr/bin/google-chrome"];
+const PATHS = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/snap/bin/chromium",
+  "/usr/bin/google-chrome",
+];
 
 export const ENGLISH: BrowserContextOptions = { locale: "en-US", viewport: SIZE };
 export const KOREAN: BrowserContextOptions = { locale: "ko-KR", viewport: SIZE };
@@ -19,7 +24,8 @@ export async function openChromium(): Promise<Driver> {
   const page = await (await browser.newContext(ENGLISH)).newPage();
   return driver<ElementHandle<Element>>(
     {
-      element: async (source) => (await page.evaluateHandle(source)).asElement() as ElementHandle<Element> | null,
+      element: async (source) =>
+        (await page.evaluateHandle(source)).asElement() as ElementHandle<Element> | null,
       evaluate: (source) => page.evaluate(source),
       click: (element) => element.click(),
       type: (element, text) => element.fill(text),

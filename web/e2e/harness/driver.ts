@@ -45,7 +45,9 @@ export function driver<E>(
 ): Driver {
   const find = async (role: string, name: string): Promise<E> => {
     try {
-      return await until(FIND_MS, () => browser.element(`(${findByRole})(${JSON.stringify(role)}, ${JSON.stringify(name)})`));
+      return await until(FIND_MS, () =>
+        browser.element(`(${findByRole})(${JSON.stringify(role)}, ${JSON.stringify(name)})`),
+      );
     } catch {
       const text = await browser.evaluate<string>(`(${pageText})()`);
       throw new Error(`no ${role} named ${JSON.stringify(name)} on a page that says:\n${text}`);
@@ -57,11 +59,15 @@ export function driver<E>(
     press: async (role, name, key) => browser.press(await find(role, name), key),
     fill: async (name, text) => browser.type(await find("textbox", name), text),
     attribute: async (role, name, attribute) => browser.attribute(await find(role, name), attribute),
-    text: (selector) => browser.evaluate<string>(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`),
+    text: (selector) =>
+      browser.evaluate<string>(`document.querySelector(${JSON.stringify(selector)})?.innerText ?? ""`),
     waitForText: async (text, ms = 30_000) => {
-      const said = (whole: string): boolean => (text instanceof RegExp ? text.test(whole) : whole.includes(text));
       let whole = "";
-      await until(ms, async () => said((whole = await browser.evaluate<string>(`(${pageText})()`)))).catch(() => {
+      const said = async (): Promise<boolean> => {
+        whole = await browser.evaluate<string>(`(${pageText})()`);
+        return text instanceof RegExp ? text.test(whole) : whole.includes(text);
+      };
+      await until(ms, said).catch(() => {
         throw new Error(`${text} did not appear within ${ms} ms; the page says:\n${whole}`);
       });
     },

@@ -13,7 +13,8 @@ export async function openFirefox(): Promise<Driver> {
   const page = await browser.newPage();
   return driver<ElementHandle<Element>>(
     {
-      element: async (source) => (await page.evaluateHandle(source)).asElement() as ElementHandle<Element> | null,
+      element: async (source) =>
+        (await page.evaluateHandle(source)).asElement() as ElementHandle<Element> | null,
       evaluate: async <T>(source: string) => (await page.evaluate(source)) as T,
       click: (element) => element.click(),
       type: async (element, text) => {

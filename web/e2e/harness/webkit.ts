@@ -19,19 +19,34 @@ const KEYS: Record<string, string> = {
 export async function openWebkit(): Promise<Driver> {
   const port = await freePort();
   const screen = `-screen 0 ${SIZE.width + 40}x${SIZE.height + 140}x24`;
-  const service = spawn("xvfb-run", ["-a", "-s", screen, program("/usr/bin/WebKitWebDriver"), `--port=${port}`], {
-    env: { ...process.env, LANGUAGE: "en_US", LANG: "en_US.UTF-8", WEBKIT_DISABLE_COMPOSITING_MODE: "1" },
-    stdio: "ignore",
-    detached: true, // a group of its own: it ends with the screen and the browser
-  });
+  const service = spawn(
+    "xvfb-run",
+    ["-a", "-s", screen, program("/usr/bin/WebKitWebDriver"), `--port=${port}`],
+    {
+      env: { ...process.env, LANGUAGE: "en_US", LANG: "en_US.UTF-8", WEBKIT_DISABLE_COMPOSITING_MODE: "1" },
+      stdio: "ignore",
+      detached: true, // a group of its own: it ends with the screen and the browser
+    },
+  );
   const server = `http://127.0.0.1:${port}`;
-  await until(20_000, () => fetch(`${server}/status`).then((answer) => answer.ok, () => false));
+  await until(20_000, () =>
+    fetch(`${server}/status`).then(
+      (answer) => answer.ok,
+      () => false,
+    ),
+  );
   const capabilities = new Capabilities({
     browserName: "MiniBrowser",
-    "webkitgtk:browserOptions": { binary: program(...globSync("/usr/lib/*/webkit2gtk-4.*/MiniBrowser")), args: ["--automation"] },
+    "webkitgtk:browserOptions": {
+      binary: program(...globSync("/usr/lib/*/webkit2gtk-4.*/MiniBrowser")),
+      args: ["--automation"],
+    },
   });
   const session = await new Builder().usingServer(server).withCapabilities(capabilities).build();
-  await session.manage().window().setRect({ x: 0, y: 0, ...SIZE });
+  await session
+    .manage()
+    .window()
+    .setRect({ x: 0, y: 0, ...SIZE });
   return driver<WebElement>(
     {
       element: (source) => session.executeScript(`return ${source}`),
