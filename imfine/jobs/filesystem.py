@@ -31,7 +31,7 @@ from kombu.transport import TRANSPORT_ALIASES, virtual
 
 log = logging.getLogger(__name__)
 
-URL = "imfine://"
+URL = "imfine://localhost/"
 MESSAGE_LIMIT = 1 << 20  # bytes; ours hold an id
 RESCAN_S = 0.5  # how old the list of waiting messages may get before a returned one is seen at its place
 RESTORE_S = 1.0  # how often the dead are looked for

@@ -148,8 +148,8 @@ class Consumer(CeleryConsumer):  # type: ignore[misc]
 
 
 def worker_token(at: Settings) -> str:
-    if at.worker_token is not None:
-        return at.worker_token.get_secret_value()
+    if at.worker_token is not None and (given := at.worker_token.get_secret_value()):
+        return given
     try:
         return (at.home / "worker-token").read_text().strip()
     except OSError as reason:

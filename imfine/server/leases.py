@@ -81,6 +81,10 @@ class Workers:
             if (worker := self._present.get(name)) is not None:
                 worker.seen = self.clock()
 
+    def gone(self, name: str) -> None:
+        with self._lock:
+            self._present.pop(name, None)
+
     def all(self) -> list[tuple[Present, float]]:
         """(worker, seconds since it last spoke), the latest first."""
         with self._lock:

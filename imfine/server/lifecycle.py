@@ -285,6 +285,14 @@ class Lifecycle:
                 else:
                     self._back_to_queue(move, move.change(run, lost=run.lost + 1))
 
+    def worker_gone(self, worker: str) -> None:
+        """Its process has ended: its runs need not wait for their leases to run out."""
+        with self.store.read() as connection:
+            held = [run.id for run in runs.running(connection) if run.worker == worker]
+        for run_id in held:
+            self.leases.end(run_id)
+            self.lose(run_id)
+
     def _give_up(self, move: Move, run: Head) -> None:
         times = run.lost + 1
         reason = WorkerLost(

@@ -36,6 +36,7 @@ class Child:
         self.process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "imfine.jobs.worker", self.queue, "--name", self.name, "--leash"],
             stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,  # Celery announces its shutdown there; logs go to stderr
             env=self.env,
             start_new_session=True,
         )
@@ -56,6 +57,10 @@ class Child:
             return False
         self.start()
         return True
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self.process is not None:
