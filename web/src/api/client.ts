@@ -3,7 +3,7 @@
 import createClient from "openapi-fetch";
 import { asImfineError, errorFromBody, isAbort } from "@/shared/errors";
 import type { paths } from "./schema";
-import { signedOut } from "./session";
+import { signedOut } from "./sessionState";
 
 export const api = createClient<paths>({
   baseUrl: window.location.origin,

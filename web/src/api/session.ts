@@ -1,14 +1,9 @@
-/** Whether the browser has a session: asked once, then told by every 401. Knows no screen. */
-import { create } from "zustand";
+/** Who we are talking to: version, languages, the address others reach the server at. Knows no screen. */
+import { queryOptions } from "@tanstack/react-query";
+import { api, body } from "./client";
 
-export type SessionState = "asking" | "in" | "out" | "unreachable";
-
-export const useSession = create<{ state: SessionState }>(() => ({ state: "asking" }));
-
-export function signedOut(): void {
-  useSession.setState({ state: "out" });
-}
-
-export function signedIn(): void {
-  useSession.setState({ state: "in" });
-}
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: ({ signal }) => body(api.GET("/api/session", { signal })),
+  staleTime: Number.POSITIVE_INFINITY,
+});

@@ -9,7 +9,7 @@ import { create } from "zustand";
 import type { ImfineError } from "@/shared/errors";
 import { pageId } from "@/shared/pageId";
 import type { RunEvent } from "../events";
-import { signedOut } from "../session";
+import { signedOut } from "../sessionState";
 import { type SourceState, StreamSource } from "./source";
 
 export type Handler = (event: RunEvent) => void;

@@ -38,7 +38,6 @@ export function LoginPage({ again, refused }: { again: boolean; refused: boolean
           label={t("token")}
           type="password"
           autoComplete="current-password"
-          // biome-ignore lint/a11y/noAutofocus: the page has this one field
           autoFocus
           value={token}
           onChange={(event) => setToken(event.currentTarget.value)}

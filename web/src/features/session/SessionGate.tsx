@@ -1,7 +1,7 @@
 /** Shows the page to whoever has a session, and asks everybody else. When a session ends in mid-work the page stays as it
  * is beneath the question. */
 import { type ReactNode, useEffect, useRef } from "react";
-import { useSession } from "@/api/session";
+import { useSession } from "@/api/sessionState";
 import { startPageStream } from "@/api/stream/pageStream";
 import { ImfineError } from "@/shared/errors";
 import { ErrorNote } from "@/shared/ui/ErrorNote";

@@ -1,6 +1,6 @@
 /** In, out, and who am I. */
 import { api, body } from "@/api/client";
-import { signedIn, signedOut, useSession } from "@/api/session";
+import { signedIn, signedOut, useSession } from "@/api/sessionState";
 import { asImfineError } from "@/shared/errors";
 
 export async function signIn(token: string): Promise<void> {
