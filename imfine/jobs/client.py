@@ -69,10 +69,11 @@ class Client:
         answer = self._once("hello", {"worker": self.worker, **facts})
         return Terms(**{key: answer[key] for key in answer.keys() & Terms.__dataclass_fields__.keys()})
 
-    def claim(self, run_id: str, *, redelivered: bool) -> Claim | None:
+    def claim(self, run_id: str, *, redelivered: bool, message: str | None = None) -> Claim | None:
         """None: the run is not to be had, and its message may be forgotten."""
         try:
-            answer = self._post(f"runs/{run_id}/claim", {"worker": self.worker, "redelivered": redelivered})
+            body = {"worker": self.worker, "redelivered": redelivered, "message": message}
+            answer = self._post(f"runs/{run_id}/claim", body)
         except Gone:
             return None
         return Claim(answer["run"], answer["kind"], answer["attempt"], answer["request"])

@@ -55,7 +55,7 @@ class Runner:
         self._here: set[str] = set()
         self._lock = threading.Lock()
 
-    def run(self, run_id: str, *, redelivered: bool) -> None:
+    def run(self, run_id: str, *, redelivered: bool, message: str | None = None) -> None:
         """Raises: Reject, where the message has to go back to its queue."""
         if not names.RUN_ID.fullmatch(run_id):
             log.error("forgot a message that names no run: %r", run_id)
@@ -67,7 +67,7 @@ class Runner:
                 return
             self._here.add(run_id)
         try:
-            claim = self.client.claim(run_id, redelivered=redelivered)
+            claim = self.client.claim(run_id, redelivered=redelivered, message=message)
             if claim is not None:
                 self._work(claim)
         except Unavailable as away:
@@ -171,4 +171,4 @@ def register(app: Celery, runner: Runner) -> None:
     @app.task(name=names.TASK, bind=True)  # type: ignore[untyped-decorator]
     def run(self: Any, run_id: str) -> None:
         redelivered = bool((self.request.delivery_info or {}).get("redelivered"))
-        runner.run(run_id, redelivered=redelivered)
+        runner.run(run_id, redelivered=redelivered, message=self.request.id)

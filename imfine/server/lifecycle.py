@@ -88,6 +88,7 @@ class Lifecycle:
         self._hub = hub
         self._publisher = publisher
         self._max_attempts = max_attempts
+        self._claimed_with: dict[str, str | None] = {}  # run → message
         with store.read() as connection:
             self._log = Log(connection)
             self.last_event_id = self._log.last_id  # the last one committed
@@ -176,14 +177,17 @@ class Lifecycle:
 
     # ------------------------------------------------------------ who works
 
-    def claim(self, run_id: str, worker: str, *, redelivered: bool) -> Claimed:
+    def claim(self, run_id: str, worker: str, *, redelivered: bool, message: str | None = None) -> Claimed:
         """Gives the run to this worker, as the next attempt.
 
+        A message that is delivered again means that its worker is gone, but only the worker that claimed with this
+        very message: a run may have been published twice.
         Raises: Conflict where a living worker has it, where it has ended, or where it is given up now.
         """
         with self.move() as move:
             found = runs.whole(move.connection, run_id)
-            refused = self._refuse_claim(move, found, run_id, redelivered=redelivered)
+            takes_over = redelivered and self._claimed_with.get(run_id, message) == message
+            refused = self._refuse_claim(move, found, run_id, takes_over=takes_over)
             if refused is None:
                 assert found is not None
                 lost = found.head.lost + (found.head.state == "running")
@@ -199,6 +203,7 @@ class Lifecycle:
                     result=None,
                 )
                 self.leases.renew(run_id)
+                self._claimed_with[run_id] = message
                 restart = [{"type": "restart", "from": 0}] if run.attempt > 1 else []
                 move.append(run, [*restart, state_event(run, None)])
         if refused is not None:
@@ -206,7 +211,7 @@ class Lifecycle:
         return Claimed(run, found.request)  # type: ignore[union-attr]
 
     def _refuse_claim(
-        self, move: Move, found: Whole | None, run_id: str, *, redelivered: bool
+        self, move: Move, found: Whole | None, run_id: str, *, takes_over: bool
     ) -> Conflict | None:
         if found is None:
             return Conflict(f"there is no run {run_id}", remedy="forget the message")
@@ -214,7 +219,7 @@ class Lifecycle:
         if run.terminal:
             return Conflict(f"run {run_id} has {run.state} already", remedy="forget the message")
         if run.state == "running":
-            if self.leases.live(run_id) and not redelivered:
+            if self.leases.live(run_id) and not takes_over:
                 return Conflict(f"worker {run.worker} has run {run_id}", remedy="forget the message")
             if run.cancel:
                 self._end(move, run, "cancelled")
@@ -307,13 +312,17 @@ class Lifecycle:
         if run.cancel:
             self._end(move, run, "cancelled")
             return
-        self.leases.end(run.id)
+        self._let_go(run.id)
         move.publish.append(move.state(run, state="queued", worker=None, phase=None))
 
     def _end(self, move: Move, run: Head, state: str, error: Mapping[str, Any] | None = None) -> None:
-        self.leases.end(run.id)
+        self._let_go(run.id)
         text = to_json(error) if error is not None else None
         move.state(run, state=state, error=text, phase=None, finished_ms=now_ms())
+
+    def _let_go(self, run_id: str) -> None:
+        self.leases.end(run_id)
+        self._claimed_with.pop(run_id, None)
 
     # ------------------------------------------------------------ checks
 

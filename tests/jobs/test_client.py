@@ -32,7 +32,7 @@ def test_hello_brings_the_terms(client):
 
 def test_claim(client, stub):
     assert client.claim(RUN, redelivered=True) == CLAIM
-    assert stub.posted("claim") == [{"worker": "w", "redelivered": True}]
+    assert stub.posted("claim") == [{"worker": "w", "redelivered": True, "message": None}]
     stub.answers["claim"] = [(409, {"error": {}})]
     assert client.claim(RUN, redelivered=False) is None
 

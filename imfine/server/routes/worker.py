@@ -37,7 +37,8 @@ class Hello(In):
 
 class Claim(In):
     worker: WorkerName
-    redelivered: bool
+    redelivered: bool  # the broker takes whoever had this message before for dead
+    message: Text | None = None  # its id, the same at each delivery
 
 
 class Attempt(In):
@@ -79,7 +80,7 @@ async def hello(body: Hello, ctx: Ctx) -> Json:
 @router.post("/runs/{id}/claim")
 def claim(id: RunPath, body: Claim, ctx: Ctx) -> Json:
     ctx.workers.seen(body.worker)
-    run = ctx.life.claim(id, body.worker, redelivered=body.redelivered)
+    run = ctx.life.claim(id, body.worker, redelivered=body.redelivered, message=body.message)
     return Json(
         {
             "run": run.head.id,
