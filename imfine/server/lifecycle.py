@@ -180,8 +180,8 @@ class Lifecycle:
     def claim(self, run_id: str, worker: str, *, redelivered: bool, message: str | None = None) -> Claimed:
         """Gives the run to this worker, as the next attempt.
 
-        A message that is delivered again means that its worker is gone, but only the worker that claimed with this
-        very message: a run may have been published twice.
+        A message that is delivered again means that its worker is gone, but only the worker that claimed with
+        this very message: a run may have been published twice.
         Raises: Conflict where a living worker has it, where it has ended, or where it is given up now.
         """
         with self.move() as move:
