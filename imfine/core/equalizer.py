@@ -94,6 +94,10 @@ class Equalizer:
         self._hooks: dict[tuple[str, str], torch.utils.hooks.RemovableHandle] = {}
         self._hooks["rows", ""] = first.register_forward_pre_hook(_begin)
         self._spelt_out = lru_cache(KEPT_RECIPES)(self._spell_out)
+        self._owners = {  # the segment that each feature of a cut side belongs to
+            weight: torch.arange(len(cut)).repeat_interleave(torch.tensor([segment.size for segment in cut]))
+            for weight, cut in layout.segments.items()
+        }
         every = range(layout.layers)
         self._norms = frozenset(layout.module(i, norm) for norm in layout.row.norms for i in every)
         self._heads_apart = frozenset(  # norms of q and k see (B, T, H, head_dim)
@@ -167,11 +171,10 @@ class Equalizer:
         if weight is None:
             values = torch.tensor(places, dtype=torch.float32)  # (places, B, 1)
             return values.to(self._device).unsqueeze(-1).unbind()
-        segments = self.layout.segments[weight]
-        spread = [[row * len(segments) if len(row) == 1 else row for row in place] for place in places]
-        values = torch.tensor(spread, dtype=torch.float32)  # (places, B, segments)
-        sizes = torch.tensor([segment.size for segment in segments])
-        values = values.repeat_interleave(sizes, dim=-1)  # (places, B, features)
+        owner = self._owners[weight]
+        segments = len(self.layout.segments[weight])
+        spread = [[row * segments if len(row) == 1 else row for row in place] for place in places]
+        values = torch.tensor(spread, dtype=torch.float32)[..., owner]  # (places, B, segments -> features)
         return values.to(self._device).unsqueeze(2).unbind()
 
     def _hook(self, side: str, name: str) -> None:

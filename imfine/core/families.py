@@ -62,7 +62,7 @@ class Family:
         default_factory=lambda: {"attn": ("q", "k", "v"), "mlp": ("up",)}
     )  # the points whose matrices a knob multiplies
 
-    @property
+    @cached_property
     def points(self) -> tuple[str, ...]:
         stored = {point for weight in self.weights for point in weight.points} | {"norm"}
         return tuple(point for point in POINTS if point in stored)
@@ -111,10 +111,16 @@ class Layout:
 
     def heads_of(self, point: str) -> int:
         """How many heads of this point have a gain of their own; k and v have kv heads. 0: none."""
-        if point in self.row.point_norms:
-            return 0  # the norm's weight is shared by all heads
-        cut = any(weight.heads and point in weight.points for weight in self.row.weights)
-        return (self.kv_heads if point in ("k", "v") else self.heads) if cut else 0
+        return self._heads_of.get(point, 0)
+
+    @cached_property
+    def _heads_of(self) -> dict[str, int]:
+        cut = [point for weight in self.row.weights if weight.heads for point in weight.points]
+        return {
+            point: self.kv_heads if point in ("k", "v") else self.heads
+            for point in cut
+            if point not in self.row.point_norms  # whose weight is shared by all heads
+        }
 
     @cached_property
     def segments(self) -> dict[Weight, tuple[Segment, ...]]:

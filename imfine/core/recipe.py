@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -221,6 +221,7 @@ class Recipe:
         return value * band[layer] if band is not None else value
 
 
+@lru_cache(maxsize=16384)
 def split_point(name: str) -> tuple[int | None, str, int | None]:
     """ "4.o.h3" → (4, "o", 3); "o" → (None, "o", None). The name has the form of a point."""
     match = _POINT.fullmatch(name)
