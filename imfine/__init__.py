@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imfine.core.recipe import Recipe
     from imfine.core.sampling import Sampling
 
-__version__ = "0.1.0"
+from imfine.version import VERSION as __version__
 __all__ = ["Equalizer", "LoadedModel", "Recipe", "Sampling", "load"]
 
 _HOMES = {

@@ -1,0 +1,90 @@
+"""--eps, --attn, --mlp, --band, --point and --recipe become one recipe.
+Checks their form; recipe.py the values."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from imfine.core.families import Layout
+from imfine.core.recipe import Recipe
+from imfine.errors import RecipeError
+
+BAND = re.compile(r"(?P<knob>\w+):(?P<first>\d{1,6})(?:-(?P<last>\d{1,6}))?=(?P<value>.+)")
+POINT = re.compile(r"(?P<point>[^=]+)=(?P<value>.+)")
+
+
+def recipe_from(
+    file: Path | None, knobs: dict[str, float | None], bands: list[str], points: list[str], layout: Layout
+) -> Recipe:
+    """The file's recipe, with what the options say in place of its parts.
+
+    Raises: RecipeError.
+    """
+    parts = _from_file(file) if file is not None else {}
+    parts |= {knob: value for knob, value in knobs.items() if value is not None}
+    if bands:
+        parts["bands"] = _bands(dict(parts.get("bands") or {}), bands, layout)
+    if points:
+        parts["points"] = {**(parts.get("points") or {}), **dict(map(_point, points))}
+    return Recipe.parse(parts)
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        parts = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecipeError(
+            f"{file} cannot be read as a recipe ({error})",
+            remedy='give a JSON file such as {"attn": 1.2, "points": {"o": 0.8}}',
+            field="recipe",
+            value=str(file),
+        ) from error
+    return Recipe.parse(parts).to_json()
+
+
+def _bands(bands: dict[str, Any], given: list[str], layout: Layout) -> dict[str, Any]:
+    """`attn:3=1.5` or `attn:0-5=0.8`: the values of those layers; the others stay as they are."""
+    for text in given:
+        match = BAND.fullmatch(text)
+        if match is None:
+            raise _malformed("--band", text, "attn:3=1.5 or attn:0-5=0.8")
+        knob, first = match["knob"], int(match["first"])
+        last = int(match["last"] or first)
+        if not first <= last < layout.layers:
+            raise RecipeError(
+                f"the model has {layout.layers} layers, got a band for {text.partition('=')[0]}",
+                remedy=f"name layers from 0 to {layout.layers - 1}",
+                field=f"recipe.bands.{knob}",
+                value=text,
+            )
+        values = list(bands.get(knob) or [1.0] * layout.layers)
+        if len(values) == layout.layers:  # of another length: the recipe's own check says so
+            values[first : last + 1] = [_number("--band", text, match["value"])] * (last + 1 - first)
+        bands[knob] = values
+    return bands
+
+
+def _point(text: str) -> tuple[str, float]:
+    match = POINT.fullmatch(text)
+    if match is None:
+        raise _malformed("--point", text, "o=0.8, 4.q=1.2 or 4.o.h3=0")
+    return match["point"].strip(), _number("--point", text, match["value"])
+
+
+def _number(option: str, text: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError as error:
+        raise _malformed(option, text, "a number after =") from error
+
+
+def _malformed(option: str, text: str, wanted: str) -> RecipeError:
+    return RecipeError(
+        f"{option} {text!r:.80} is not understood",
+        remedy=f"write {wanted}",
+        field=f"recipe.{option.strip('-')}s",
+        value=text,
+    )

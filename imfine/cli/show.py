@@ -1,0 +1,109 @@
+"""How the command line says things: errors as sentence and remedy, progress on stderr, answers on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from imfine.core.events import Phase
+from imfine.errors import ImfineError, Invalid, ModelNotFound, PromptTooLong
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+T = TypeVar("T")
+VERBS = {
+    "downloading": "Fetching",
+    "loading": "Loading",
+    "saving": "Converting",
+    "working": "Answering",
+    "measuring": "Measuring",
+}
+
+
+@contextmanager
+def said(as_json: bool) -> Iterator[None]:
+    """An error of ours ends the command: sentence and remedy on stderr, as JSON also on stdout."""
+    try:
+        yield
+    except ImfineError as error:
+        if as_json:
+            print_json({"error": error.to_json()})
+        typer.echo(f"imfine: {error.message}", err=True)
+        if error.remedy:
+            typer.echo(f"  → {error.remedy}", err=True)
+        raise typer.Exit(2 if isinstance(error, Invalid | PromptTooLong | ModelNotFound) else 1) from error
+
+
+def print_json(value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    typer.echo(text.encode("utf-8", "replace").decode())  # half a surrogate pair would end the print
+
+
+def followed(steps: Iterator[Phase | T]) -> T | None:
+    """Shows the phases and returns the last thing that is none."""
+    last: T | None = None
+    with _bar() as show:
+        for step in steps:
+            if isinstance(step, Phase):
+                show(step)
+            else:
+                last = step
+    return last
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """A progress bar on a terminal; a line for each phase elsewhere."""
+    if not sys.stderr.isatty():
+        yield _Lines().show
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def show(phase: Phase) -> None:
+            _show(progress, tasks, phase)
+
+        yield show
+
+
+def _show(progress: Progress, tasks: dict[str, Any], phase: Phase) -> None:
+    if phase.phase not in tasks:
+        tasks[phase.phase] = progress.add_task(VERBS.get(phase.phase, phase.phase), total=phase.total)
+    progress.update(tasks[phase.phase], completed=phase.done, total=phase.total)
+
+
+class _Lines:
+    """Where no terminal reads: one line when a phase begins."""
+
+    def __init__(self) -> None:
+        self.phase = ""
+
+    def show(self, phase: Phase) -> None:
+        if phase.phase != self.phase:
+            self.phase = phase.phase
+            size = f" {size_of(phase.total)}" if phase.total and phase.unit == "bytes" else ""
+            typer.echo(f"{VERBS.get(phase.phase, phase.phase)}{size}", err=True)
+
+
+def size_of(count: int | None) -> str:
+    """Bytes for people: 269 MB, 13.5 GB."""
+    if count is None:
+        return "?"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def count_of(count: int | None) -> str:
+    """Parameters for people: 135M, 6.7B."""
+    if count is None:
+        return "?"
+    return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M"
