@@ -1,0 +1,68 @@
+/** The arithmetic of a slider: its scale, its steps, the detent at neutral, and the eps a knob makes.
+ *  Knows no DOM: positions are fractions of the track, 0–1. */
+
+import { GAIN_MAX, type KnobName, round4 } from "./recipe";
+
+export const CLASSIC = { min: 0.1, max: 2, step: 0.05, fine: 0.01 } as const;
+
+export interface Scale {
+  min: number;
+  max: number;
+}
+
+/** eps' = eps · 10^(knob − 1): a knob that moves evenly moves eps by powers of ten. */
+export const epsOf = (eps: number, knob: number): number => eps * 10 ** (knob - 1);
+
+/** The knob that makes eps' = 1e-1: 5 at eps 1e-5. */
+export const epsKnobMax = (eps: number): number => round4(1 + Math.log10(0.1 / eps));
+
+export const formatEps = (eps: number): string => eps.toExponential(1).replace("e+", "e");
+
+/** Classic range for ATTN and MLP, widened while a typed value lies beyond it; EPS goes on to its limit. */
+export function scaleOf(name: KnobName, value: number, epsMax: number): Scale {
+  if (name === "eps") return { min: CLASSIC.min, max: Math.max(CLASSIC.max, epsMax) };
+  return { min: value < CLASSIC.min ? 0 : CLASSIC.min, max: value > CLASSIC.max ? GAIN_MAX : CLASSIC.max };
+}
+
+/** What may be typed beside the slider. */
+export const limitsOf = (name: KnobName, epsMax: number): Scale =>
+  name === "eps" ? { min: CLASSIC.min, max: Math.max(CLASSIC.max, epsMax) } : { min: 0, max: GAIN_MAX };
+
+export const clamp = (x: number, min: number, max: number): number => Math.min(max, Math.max(min, x));
+
+export const fractionOf = (value: number, { min, max }: Scale): number =>
+  clamp((value - min) / (max - min), 0, 1);
+
+const snap = (value: number, step: number): number => round4(Math.round(value / step) * step);
+
+/** From the pointer's place to a value: steps of 0.05, a small magnet at neutral; fine: steps of 0.01, no magnet. */
+export function valueAt(fraction: number, scale: Scale, trackPx: number, fine: boolean): number {
+  const raw = scale.min + clamp(fraction, 0, 1) * (scale.max - scale.min);
+  const magnet = Math.min(0.045, Math.max(0.035, (5 / Math.max(trackPx, 1)) * (scale.max - scale.min)));
+  if (!fine && Math.abs(raw - 1) <= magnet) return 1;
+  return clamp(snap(raw, fine ? CLASSIC.fine : CLASSIC.step), scale.min, scale.max);
+}
+
+/** What a key makes of a value; null: the key is not ours. */
+export function valueByKey(key: string, value: number, scale: Scale, fine: boolean): number | null {
+  const step = fine ? CLASSIC.fine : CLASSIC.step;
+  const moves: Record<string, number> = {
+    ArrowRight: step,
+    ArrowUp: step,
+    ArrowLeft: -step,
+    ArrowDown: -step,
+    PageUp: 0.25,
+    PageDown: -0.25,
+  };
+  if (key === "Home") return scale.min;
+  if (key === "End") return scale.max;
+  const move = moves[key];
+  if (move === undefined) return null;
+  return clamp(round4(value + move), scale.min, scale.max);
+}
+
+/** A typed number, with a comma or a point; null: not a number in range. */
+export function parseTyped(text: string, { min, max }: Scale): number | null {
+  const value = Number(text.trim().replace(",", "."));
+  return text.trim() !== "" && Number.isFinite(value) && value >= min && value <= max ? round4(value) : null;
+}

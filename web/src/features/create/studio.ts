@@ -1,0 +1,232 @@
+/** Ties the draft to runs: asks when the recipe moves, follows the run that counts, keeps what has finished.
+ *  Knows stores and API; draws nothing. Lives as long as the page is open, so that a visit to Jobs ends nothing. */
+
+import { create } from "zustand";
+import { isTerminal, type RunEvent } from "@/api/events";
+import { cancelRun, createRun, getRun } from "@/api/runs";
+import { subscribe } from "@/api/stream/pageStream";
+import { followRun } from "@/api/stream/runStream";
+import { asImfineError } from "@/shared/errors";
+import { useChosenModel } from "@/shared/store/model";
+import { type Draft, fitTo, heard, loadRecipe, useDraft } from "./logic/draft";
+import { accepted, asked, EMPTY, isBusy, type LanesState, received, refused, reopened } from "./logic/lanes";
+import { Live } from "./logic/live";
+import { fromJson, keyOf, type Layout, type Recipe, type RecipeJson, toJson } from "./logic/recipe";
+import { fromRequest, type Sampling, toRequest } from "./logic/sampling";
+import { remember } from "./logic/variants";
+
+interface Move {
+  model: string;
+  prompt: string;
+  sampling: Sampling;
+  recipe: Recipe;
+  baseKey: string;
+  recipeKey: string;
+}
+
+export const useLanes = create<LanesState>(() => EMPTY);
+
+/** The last answer, to be found again after a reload. */
+const LAST_KEY = "imfine.create.last";
+const VIEWS_KEPT = 24;
+
+const views = new Map<string, LanesState>(); // finished runs of this visit, for going back without asking
+let context: { model: string; layers: number } | null = null;
+let quiet = false; // a kept run is being laid out: its recipe is no move
+let unfollow: (() => void) | null = null;
+
+export const baseKeyOf = (model: string, prompt: string, sampling: Sampling): string =>
+  JSON.stringify([model, prompt, toRequest(sampling)]);
+
+function moveOf(draft: Draft): Move | null {
+  if (!context || draft.prompt.trim() === "") return null;
+  const { model, layers } = context;
+  const recipe = heard(draft, layers);
+  const { prompt, sampling } = draft;
+  return {
+    model,
+    prompt,
+    sampling,
+    recipe,
+    baseKey: baseKeyOf(model, prompt, sampling),
+    recipeKey: keyOf(recipe),
+  };
+}
+
+const live = new Live<Move>({
+  post: ({ model, prompt, recipe, sampling }) =>
+    createRun({
+      model,
+      prompt,
+      recipe: toJson(recipe) as never,
+      sampling: toRequest(sampling) as never,
+      lanes: ["base", "tuned"],
+      top: 5,
+    }),
+  cancel: async (run) => {
+    await cancelRun(run);
+  },
+  asked: ({ baseKey, recipeKey }) => {
+    follow(null);
+    useLanes.setState((state) => asked(state, baseKey, recipeKey), true);
+    return useLanes.getState().move;
+  },
+  accepted: (move, run, request) => {
+    useLanes.setState((state) => accepted(state, move, run), true);
+    if (useLanes.getState().run !== run) return;
+    keepLast(run, request.baseKey, request.recipeKey);
+    follow(subscribe(run, (event) => take(event, request)));
+  },
+  refused: (move, thrown) => {
+    const { code, message, remedy, field, value, params } = asImfineError(thrown);
+    const error = { code, message, remedy, field, value, params };
+    useLanes.setState((state) => refused(state, move, error), true);
+  },
+});
+
+function follow(next: (() => void) | null): void {
+  unfollow?.();
+  unfollow = next;
+}
+
+type Asked = Pick<Move, "model" | "baseKey" | "recipeKey">;
+
+function take(event: RunEvent, request: Asked): void {
+  useLanes.setState((state) => received(state, event), true);
+  if (event.type !== "state" || !isTerminal(event.state)) return;
+  live.ended(event.run);
+  const state = useLanes.getState();
+  if (event.run !== state.run || state.state !== "succeeded") return;
+  views.set(event.run, state);
+  for (const run of views.keys()) if (views.size > VIEWS_KEPT) views.delete(run);
+  keepVariant(state, request);
+}
+
+function keepVariant(state: LanesState, { model, baseKey, recipeKey }: Asked): void {
+  const { run, tuned } = state;
+  if (run === null || tuned.ids.length === 0) return;
+  remember({
+    run,
+    model,
+    baseKey,
+    recipeKey,
+    recipe: JSON.parse(recipeKey) as RecipeJson,
+    beginning: tuned.texts.join("").trimStart().slice(0, 90),
+    repetition: tuned.measures?.repetition ?? null,
+    firstChange: tuned.measures?.first_change ?? null,
+    tokens: tuned.ids.length,
+  });
+}
+
+function keepLast(run: string, baseKey: string, recipeKey: string): void {
+  localStorage.setItem(LAST_KEY, JSON.stringify({ run, baseKey, recipeKey }));
+}
+
+/** Asks with the draft as it stands. */
+export function ask(): void {
+  const move = moveOf(useDraft.getState());
+  if (move) live.move(move);
+}
+
+export function stop(): void {
+  live.stop();
+  useLanes.setState((state) =>
+    state.state === "asking" ? { ...state, state: "cancelled", move: state.move + 1 } : state,
+  );
+}
+
+/** From now on a moved recipe asks at once, of this model; `layout` is null until its config is here.
+ *  Returns what of the recipe did not fit, and the end. */
+export function connect(model: string, layout: Layout | null): { dropped: string[]; disconnect: () => void } {
+  const changed = context?.model !== model;
+  const layers = layout?.layers ?? 0;
+  context = { model, layers };
+  quiet = true;
+  const dropped = layout ? fitTo(layout) : [];
+  quiet = false;
+  if (changed) resume(model);
+  const disconnect = useDraft.subscribe((now, before) => {
+    const same = now.recipe === before.recipe && now.muted === before.muted && now.soloed === before.soloed;
+    if (quiet || same || keyOf(heard(now, layers)) === keyOf(heard(before, layers))) return;
+    ask();
+  });
+  return { dropped, disconnect };
+}
+
+/** After a reload: the last answer, if the draft still is what it answered. */
+function resume(model: string): void {
+  const state = useLanes.getState();
+  const draft = useDraft.getState();
+  const baseKey = baseKeyOf(model, draft.prompt, draft.sampling);
+  if (isBusy(state) || state.baseKey === baseKey) return;
+  live.stop();
+  follow(null);
+  useLanes.setState({ ...EMPTY, move: state.move + 1 }, true);
+  const kept = localStorage.getItem(LAST_KEY);
+  if (!kept) return;
+  const last = JSON.parse(kept) as { run: string; baseKey: string; recipeKey: string };
+  const recipeKey = moveOf(draft)?.recipeKey;
+  if (last.baseKey !== baseKey || last.recipeKey !== recipeKey) return;
+  replay(last.run, { model, ...last }, ["base", "tuned"]);
+  live.adopt(last.run);
+}
+
+function replay(run: string, request: Asked, lanes: string[]): void {
+  live.stop();
+  const view = views.get(run);
+  if (view) {
+    follow(null);
+    useLanes.setState((state) => ({ ...view, move: state.move + 1 }), true);
+    return;
+  }
+  useLanes.setState((state) => reopened(state, run, { ...request, lanes }), true);
+  follow(
+    followRun(
+      run,
+      (event) => take(event, request),
+      (error) => {
+        if (error.status === 404) localStorage.removeItem(LAST_KEY);
+        useLanes.setState(error.status === 404 ? EMPTY : { state: "failed", error });
+      },
+    ),
+  );
+}
+
+/** A kept run as it was: model, prompt, recipe, sampling and answers; nothing is asked anew. */
+export async function reopen(id: string): Promise<void> {
+  const { request } = await getRun(id);
+  const prompt = request.prompt ?? String(request.messages?.at(-1)?.content ?? "");
+  const sampling = fromRequest(request.sampling as Partial<Sampling>);
+  const tuned = request.lanes.find(({ name }) => name !== "base");
+  const recipe = fromJson((tuned?.recipe ?? request.recipe) as RecipeJson);
+  const baseKey = baseKeyOf(request.model, prompt, sampling);
+  const recipeKey = keyOf(recipe);
+  useChosenModel.getState().choose(request.model);
+  layOut(recipe, { prompt, sampling });
+  keepLast(id, baseKey, recipeKey);
+  replay(
+    id,
+    { model: request.model, baseKey, recipeKey },
+    request.lanes.map(({ name }) => name),
+  );
+}
+
+/** A variant of this prompt again: its recipe and its answer. */
+export function bringBack(run: string, recipe: RecipeJson): void {
+  const { model, baseKey, recipeKey } = { model: context?.model ?? "", ...keysNow(recipe) };
+  layOut(fromJson(recipe), {});
+  keepLast(run, baseKey, recipeKey);
+  replay(run, { model, baseKey, recipeKey }, ["base", "tuned"]);
+}
+
+function keysNow(recipe: RecipeJson): { baseKey: string; recipeKey: string } {
+  const { prompt, sampling } = useDraft.getState();
+  return { baseKey: baseKeyOf(context?.model ?? "", prompt, sampling), recipeKey: keyOf(fromJson(recipe)) };
+}
+
+function layOut(recipe: Recipe, rest: Partial<Draft>): void {
+  quiet = true;
+  loadRecipe(recipe);
+  useDraft.setState(rest);
+  quiet = false;
+}

@@ -1,0 +1,128 @@
+/** The equalizer panel: folded until wanted (and remembered), a curve or a table of numbers, a layer's solo and mute,
+ *  the points beneath. Knows the draft and the model's layout. */
+import { IconChevronRight } from "@tabler/icons-react";
+import { useState } from "react";
+import type { Layout } from "@/api/types";
+import { Button } from "@/shared/ui/Button";
+import { groupsOf } from "../logic/curve";
+import { resetBands, setBandAt, toggleMute, toggleSolo, useDraft } from "../logic/draft";
+import { bandOf, GAIN_MAX, KNOBS, type KnobName, short } from "../logic/recipe";
+import { useView } from "../logic/view";
+import { useWords } from "../messages";
+import { BandChart } from "./BandChart";
+import { BandTable } from "./BandTable";
+import classes from "./Equalizer.module.css";
+import { NumberBox } from "./NumberBox";
+import { Points } from "./Points";
+
+export function Equalizer({ layout }: { layout: Layout }) {
+  const t = useWords();
+  const { layers } = layout;
+  const { equalizer: open, linked, table, set } = useView();
+  const [selected, setSelected] = useState(0);
+  const recipe = useDraft((draft) => draft.recipe);
+  const muted = useDraft((draft) => draft.muted);
+  const soloed = useDraft((draft) => draft.soloed);
+  const layer = Math.min(selected, layers - 1);
+  const groups = groupsOf(layers);
+  const changed = short({ bands: recipe.bands }).bands + muted.length + soloed.length;
+  const value = (name: KnobName) => bandOf(recipe, name, layers)[layer] ?? 1;
+
+  return (
+    <section className={classes.panel} aria-labelledby="equalizer-title">
+      <div className={classes.head}>
+        <button
+          type="button"
+          className={classes.fold}
+          aria-expanded={open}
+          aria-controls="equalizer"
+          onClick={() => set({ equalizer: !open })}
+        >
+          <IconChevronRight size={18} aria-hidden className={classes.chevron} />
+          <h2 id="equalizer-title">{t("eq.title")}</h2>
+          <span className={classes.subtitle}>{t("eq.subtitle")}</span>
+          {changed > 0 ? (
+            <span className={classes.dot} title={t("knobs.changed")}>
+              <span className="visually-hidden">{t("knobs.changed")}</span>
+            </span>
+          ) : null}
+        </button>
+        {open ? (
+          <div className={classes.tools}>
+            <Button kind="quiet" size="small" disabled={changed === 0} onClick={resetBands}>
+              {t("eq.reset")}
+            </Button>
+            <Button
+              kind="quiet"
+              size="small"
+              className={classes.toggle}
+              aria-pressed={linked}
+              onClick={() => set({ linked: !linked })}
+            >
+              {t("eq.link")}
+            </Button>
+            <Button
+              kind="quiet"
+              size="small"
+              aria-pressed={table}
+              className={classes.toggle}
+              onClick={() => set({ table: !table })}
+            >
+              {t("eq.table")}
+            </Button>
+          </div>
+        ) : null}
+      </div>
+      {open ? (
+        <div id="equalizer" className={classes.body}>
+          {table ? (
+            <BandTable layers={layers} />
+          ) : (
+            <>
+              <BandChart layers={layers} linked={linked} selected={layer} onSelect={setSelected} />
+              <div className={classes.layer}>
+                <strong>{t("eq.layer", { n: layer })}</strong>
+                {KNOBS.map((name) => (
+                  <span key={name} className={classes.band} data-knob={name}>
+                    <span aria-hidden="true">{name.toUpperCase()}</span>
+                    <NumberBox
+                      label={t("eq.bandValue", { name: name.toUpperCase(), n: layer })}
+                      value={value(name)}
+                      limits={{ min: 0, max: GAIN_MAX }}
+                      onChange={(next) => setBandAt(name, layers, layer, layer, next)}
+                    />
+                  </span>
+                ))}
+                <span className={classes.switches}>
+                  <Button
+                    size="small"
+                    className={classes.toggle}
+                    aria-pressed={soloed.includes(layer)}
+                    aria-label={t("eq.soloLayer", { n: layer })}
+                    onClick={() => toggleSolo(layer)}
+                  >
+                    {t("eq.solo")}
+                  </Button>
+                  <Button
+                    size="small"
+                    className={classes.toggle}
+                    aria-pressed={muted.includes(layer)}
+                    aria-label={t("eq.muteLayer", { n: layer })}
+                    onClick={() => toggleMute(layer)}
+                  >
+                    {t("eq.mute")}
+                  </Button>
+                </span>
+              </div>
+              <p className={classes.help}>
+                {t("eq.help")} {soloed.length > 0 ? t("eq.soloNote") : null}{" "}
+                {groups.length < layers ? t("eq.grouped", { n: (groups[0]?.to ?? 0) + 1 }) : null}
+              </p>
+            </>
+          )}
+          <Points layout={layout} selected={layer} onSelect={setSelected} />
+        </div>
+      ) : null}
+    </section>
+  );
+}

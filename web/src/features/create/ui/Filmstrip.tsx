@@ -1,0 +1,65 @@
+/** Every recipe heard on this prompt, newest first; a click brings recipe and answer back. Knows kept variants. */
+import { useMemo } from "react";
+import { formatGain, type RecipeJson, short } from "../logic/recipe";
+import { isCollapsed, useVariants, type Variant } from "../logic/variants";
+import { useWords } from "../messages";
+import { bringBack } from "../studio";
+import classes from "./Filmstrip.module.css";
+
+export function useRecipeName(): (recipe: RecipeJson) => string {
+  const t = useWords();
+  return (recipe) => {
+    const { knobs, bands, points } = short(recipe);
+    const parts = knobs.map(({ name, value }) => `${name.toUpperCase()} ${formatGain(value)}`);
+    if (bands > 0) parts.push(t("variants.bands", { count: bands }));
+    if (points > 0) parts.push(t("variants.points", { count: points }));
+    return parts.join(" · ") || t("variants.original");
+  };
+}
+
+export function Filmstrip({ baseKey, recipeKey }: { baseKey: string; recipeKey: string }) {
+  const t = useWords();
+  const nameOf = useRecipeName();
+  const items = useVariants((kept) => kept.items);
+  const shown = useMemo(() => items.filter((variant) => variant.baseKey === baseKey), [items, baseKey]);
+  if (shown.length === 0) return null;
+  return (
+    <section className={classes.strip} aria-labelledby="variants-title">
+      <h3 id="variants-title" title={t("variants.help")}>
+        {t("variants.title")}
+      </h3>
+      <ul className={classes.list}>
+        {shown.map((variant) => (
+          <li key={variant.run}>
+            <Frame variant={variant} name={nameOf(variant.recipe)} now={variant.recipeKey === recipeKey} />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Frame({ variant, name, now }: { variant: Variant; name: string; now: boolean }) {
+  const t = useWords();
+  const collapsed = isCollapsed(variant);
+  return (
+    <button
+      type="button"
+      className={classes.frame}
+      aria-pressed={now}
+      onClick={() => bringBack(variant.run, variant.recipe)}
+    >
+      <span className={classes.name}>
+        {name}
+        {now ? <span className={classes.now}>{t("variants.now")}</span> : null}
+      </span>
+      {collapsed ? (
+        <span className={classes.collapse}>
+          {t("variants.collapse", { value: (variant.repetition ?? 0).toFixed(2) })}
+        </span>
+      ) : (
+        <span className={classes.text}>{variant.beginning || t("variants.empty")}</span>
+      )}
+    </button>
+  );
+}

@@ -1,0 +1,95 @@
+/** A knob of the recipe: its name, what it means, its slider and its number. Knows the draft's one value. */
+import { useId, useMemo } from "react";
+import type { Layout } from "@/api/types";
+import { beginGesture, endGesture, setKnob, useDraft } from "../logic/draft";
+import { epsOf, formatEps, limitsOf, scaleOf } from "../logic/knob";
+import { formatGain, type KnobName } from "../logic/recipe";
+import { collapseZones, useVariants } from "../logic/variants";
+import { useWords } from "../messages";
+import classes from "./Knob.module.css";
+import { NumberBox } from "./NumberBox";
+import { Slider } from "./Slider";
+
+type Props = {
+  name: KnobName;
+  model: string;
+  layout: Pick<Layout, "eps" | "eps_knob_max" | "qk_norm">;
+  onTouch: (name: KnobName) => void;
+  compact?: boolean;
+};
+
+export function Knob({ name, model, layout, onTouch, compact }: Props) {
+  const t = useWords();
+  const id = useId();
+  const value = useDraft((draft) => draft.recipe[name]);
+  const variants = useVariants((kept) => kept.items);
+  const scale = scaleOf(name, value, layout.eps_knob_max);
+  const zones = useMemo(
+    () => collapseZones(variants, model, name, { min: scale.min, max: scale.max }),
+    [variants, model, name, scale.min, scale.max],
+  );
+  const title = name.toUpperCase();
+  const eps = name === "eps" ? formatEps(epsOf(layout.eps, value)) : null;
+  const shown = formatGain(value);
+  const valueText = eps
+    ? t("knobs.valueEps", { value: shown, eps })
+    : t(value === 1 ? "knobs.valueNeutral" : "knobs.valueText", { value: shown });
+  const change = (next: number) => {
+    onTouch(name);
+    setKnob(name, next);
+  };
+  const meaning =
+    name === "attn" && layout.qk_norm ? `${t("knobs.attn")}. ${t("knobs.attnQkNorm")}` : t(`knobs.${name}`);
+
+  return (
+    <div className={classes.knob} data-knob={name} data-compact={compact || undefined}>
+      <div className={classes.head}>
+        <span className={classes.name}>
+          {title}
+          {value !== 1 ? (
+            <span className={classes.dot} title={t("knobs.changed")}>
+              <span className="visually-hidden">{t("knobs.changed")}</span>
+            </span>
+          ) : null}
+        </span>
+        {compact ? null : (
+          <span className={classes.meaning} id={id}>
+            {meaning}
+          </span>
+        )}
+        <span className={classes.value}>
+          <NumberBox
+            big
+            label={t("knobs.value", { name: title })}
+            value={value}
+            limits={limitsOf(name, layout.eps_knob_max)}
+            onChange={change}
+          />
+          {eps ? <span className={classes.eps}>eps {eps}</span> : null}
+        </span>
+      </div>
+      <Slider
+        label={title}
+        describedBy={compact ? undefined : id}
+        knob={name}
+        value={value}
+        scale={scale}
+        valueText={valueText}
+        zones={zones}
+        zoneTitle={(zone) =>
+          t("knobs.collapse", { at: formatGain(zone.at), repetition: zone.repetition.toFixed(2) })
+        }
+        classicLabel={name === "eps" && !compact ? `${t("knobs.classic")} 0.1–2.0` : undefined}
+        onChange={change}
+        onGesture={(state) => (state === "begin" ? beginGesture() : endGesture())}
+      />
+      {compact
+        ? null
+        : zones.map((zone) => (
+            <p key={zone.at} className={classes.zone}>
+              {t("knobs.collapse", { at: formatGain(zone.at), repetition: zone.repetition.toFixed(2) })}
+            </p>
+          ))}
+    </div>
+  );
+}

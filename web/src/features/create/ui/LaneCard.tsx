@@ -1,0 +1,140 @@
+/** One lane: whose it is, its answer, its numbers. Knows a lane's view, not where it came from. */
+import { IconShieldCheck, IconShieldX } from "@tabler/icons-react";
+import type { ReactNode } from "react";
+import { type Span, wordsOf } from "../logic/diff";
+import type { LaneView, Result } from "../logic/lanes";
+import { COLLAPSE } from "../logic/variants";
+import { useWords } from "../messages";
+import { Help } from "./Help";
+import classes from "./LaneCard.module.css";
+import { TokenText } from "./TokenText";
+
+type Props = {
+  kind: "base" | "tuned";
+  lane: LaneView;
+  title: string;
+  busy: boolean;
+  spans: readonly Span[];
+  chosen: number | null;
+  onChoose: (token: number | null) => void;
+  tools?: ReactNode;
+  children?: ReactNode; // the footer's first line
+};
+
+export function LaneCard({ kind, lane, title, busy, spans, chosen, onChoose, tools, children }: Props) {
+  const t = useWords();
+  const { ids, texts, ended, measures, stale } = lane;
+  const streaming = busy && !ended && !stale;
+  const collapsed = (measures?.repetition ?? 0) >= COLLAPSE && wordsOf(texts.join("")).length > 8;
+  const empty = ids.length === 0;
+  return (
+    <section
+      className={classes.lane}
+      data-kind={kind}
+      data-stale={stale || undefined}
+      aria-label={title}
+      aria-busy={streaming}
+    >
+      <header className={classes.head}>
+        <h3>
+          <span className={classes.mark} aria-hidden="true" />
+          {title}
+        </h3>
+        {tools}
+        <span className={classes.count}>
+          {empty ? null : t("lanes.tokens", { count: ids.length })}
+          {ended ? ` · ${t("lanes.speed", { n: Math.round(ended.tokensPerSecond) })}` : null}
+        </span>
+      </header>
+      {empty && !streaming ? (
+        <p className={classes.empty}>
+          {ended ? t("lanes.noAnswer") : t(kind === "base" ? "lanes.empty" : "lanes.emptyTuned")}
+        </p>
+      ) : (
+        <TokenText
+          label={t("lanes.groupLabel", { lane: title })}
+          help={t("lanes.tokenHelp")}
+          texts={texts}
+          spans={spans}
+          streaming={streaming}
+          chosen={chosen}
+          onChoose={onChoose}
+        />
+      )}
+      <footer className={classes.foot}>
+        {children}
+        {collapsed ? (
+          <p className={classes.collapse}>
+            <span aria-hidden="true" className={classes.hatch} />
+            {t("lanes.collapse", { value: (measures?.repetition ?? 0).toFixed(2) })}
+          </p>
+        ) : null}
+        {measures && !stale ? <MeasureList measures={measures} reason={ended?.reason ?? null} /> : null}
+      </footer>
+    </section>
+  );
+}
+
+const REASONS = ["stop", "length", "context", "cancelled"] as const;
+
+function MeasureList({
+  measures,
+  reason,
+}: {
+  measures: NonNullable<LaneView["measures"]>;
+  reason: string | null;
+}) {
+  const t = useWords();
+  const known = REASONS.find((one) => one === reason);
+  const rows = [
+    { name: t("lanes.repetition"), help: t("lanes.repetitionHelp"), value: measures.repetition?.toFixed(2) },
+    {
+      name: t("lanes.expected"),
+      help: t("lanes.expectedHelp"),
+      value: measures.expected_by_original?.toFixed(2),
+    },
+    {
+      name: t("lanes.reference"),
+      help: t("lanes.referenceHelp"),
+      value: measures.reference_loss?.toFixed(2),
+    },
+  ];
+  return (
+    <dl className={classes.measures}>
+      {rows.map(({ name, help, value }) =>
+        value === undefined ? null : (
+          <div key={name}>
+            <dt>
+              {name}
+              <Help about={name}>{help}</Help>
+            </dt>
+            <dd>{value}</dd>
+          </div>
+        ),
+      )}
+      {known && known !== "stop" ? <div className={classes.reason}>{t(`lanes.reason.${known}`)}</div> : null}
+    </dl>
+  );
+}
+
+/** The base lane is the base model, proven by the fingerprint of its weights. */
+export function Checksum({ proof }: { proof: Result["checksum"] | null }) {
+  const t = useWords();
+  if (!proof) return null;
+  const { verified, weights } = proof;
+  const print = typeof weights === "string" ? weights : "";
+  const shown = print.length > 8 ? `${print.slice(0, 4)}…${print.slice(-2)}` : print;
+  if (verified !== true)
+    return (
+      <p className={classes.unverified}>
+        <IconShieldX size={15} aria-hidden /> {t("lanes.notVerified")}
+      </p>
+    );
+  return (
+    <p className={classes.verified}>
+      <IconShieldCheck size={15} aria-hidden />
+      {t("lanes.verified")} <code title={print}>{shown}</code>
+      <Help about={t("lanes.verified")}>{t("lanes.verifiedHelp")}</Help>
+    </p>
+  );
+}

@@ -1,0 +1,118 @@
+/** Both answers side by side, what differs, what can be done with them. Knows lanes and the draft's words. */
+import { IconEye } from "@tabler/icons-react";
+import { type ReactNode, useCallback, useMemo, useState } from "react";
+import { Button } from "@/shared/ui/Button";
+import { changedSpans, type Span } from "../logic/diff";
+import { type Change, changeOf, isBusy, type LanesState, textOf } from "../logic/lanes";
+import { useView } from "../logic/view";
+import { useWords } from "../messages";
+import { Checksum, LaneCard } from "./LaneCard";
+import classes from "./Lanes.module.css";
+import { Phase } from "./Status";
+import { TokenPanel } from "./TokenPanel";
+
+const NO_SPANS: readonly Span[] = [];
+
+export function useChangeWords(): (change: Change) => string {
+  const t = useWords();
+  return (change) => {
+    if (change === null) return "";
+    if (change.kind === "at") return t("change.at", { n: change.token + 1 });
+    return t(change.kind === "none" ? "change.none" : "change.sameSoFar");
+  };
+}
+
+type Props = { state: LanesState; held: boolean; onHold: (held: boolean) => void; share: ReactNode };
+
+export function Lanes({ state, held, onHold, share }: Props) {
+  const t = useWords();
+  const changeWords = useChangeWords();
+  const { diff, set } = useView();
+  const [token, setToken] = useState<number | null>(null);
+  const { base, tuned } = state;
+  const busy = isBusy(state);
+  const change = changeOf(state);
+  const spans = useMemo(() => {
+    if (!diff || base.texts.length === 0) return NO_SPANS;
+    const original = textOf(base);
+    const all = changedSpans(original, textOf(tuned));
+    return base.ended ? all : all.filter(({ from }) => from < original.length); // the original is not there yet
+  }, [diff, base, tuned]);
+  const longest = Math.max(base.ids.length, tuned.ids.length);
+  const chosen = token !== null && token < longest ? token : null;
+  const choose = useCallback((next: number | null) => setToken(next), []);
+
+  return (
+    <div className={classes.answers}>
+      <div className={classes.lanes}>
+        <LaneCard
+          kind="base"
+          lane={base}
+          title={t("lanes.base")}
+          busy={busy}
+          spans={NO_SPANS}
+          chosen={chosen}
+          onChoose={choose}
+        >
+          <Checksum proof={state.proof} />
+        </LaneCard>
+        <LaneCard
+          kind="tuned"
+          lane={held ? { ...base, measures: null } : tuned}
+          title={t(held ? "lanes.held" : "lanes.tuned")}
+          busy={busy && !held}
+          spans={held ? NO_SPANS : spans}
+          chosen={chosen}
+          onChoose={choose}
+          tools={tuned.ids.length > 0 ? <Hold held={held} onHold={onHold} /> : null}
+        >
+          {change && !held ? <p className={classes.change}>{changeWords(change)}</p> : null}
+        </LaneCard>
+      </div>
+      <div className={classes.bar}>
+        <Phase state={state} />
+        <span className={classes.space} />
+        {tuned.ids.length > 0 ? (
+          <Button
+            kind="quiet"
+            size="small"
+            className={classes.toggle}
+            aria-pressed={diff}
+            onClick={() => set({ diff: !diff })}
+          >
+            {t("lanes.diff")}
+          </Button>
+        ) : null}
+        {share}
+      </div>
+      {chosen !== null ? (
+        <TokenPanel token={chosen} base={base} tuned={tuned} onClose={() => setToken(null)} />
+      ) : null}
+    </div>
+  );
+}
+
+function Hold({ held, onHold }: { held: boolean; onHold: (held: boolean) => void }) {
+  const t = useWords();
+  return (
+    <button
+      type="button"
+      className={classes.hold}
+      aria-pressed={held}
+      aria-label={t("lanes.hold")}
+      title={`${t("lanes.hold")} ( \\ )`}
+      onPointerDown={() => onHold(true)}
+      onPointerUp={() => onHold(false)}
+      onPointerLeave={() => onHold(false)}
+      onPointerCancel={() => onHold(false)}
+      onContextMenu={(event) => event.preventDefault()}
+      onKeyDown={(event) => {
+        if (event.key === " " || event.key === "Enter") onHold(true);
+      }}
+      onKeyUp={() => onHold(false)}
+      onBlur={() => onHold(false)}
+    >
+      <IconEye size={16} aria-hidden />
+    </button>
+  );
+}

@@ -1,0 +1,108 @@
+/** How much of the model a recipe touches, counted from the model itself. Knows a manifest. */
+import { Popover } from "@mantine/core";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { Trans } from "react-i18next";
+import { api, body } from "@/api/client";
+import type { Manifest } from "@/api/types";
+import { percent } from "@/shared/i18n/format";
+import { formatEps } from "../logic/knob";
+import { formatGain } from "../logic/recipe";
+import { useWords } from "../messages";
+import classes from "./ManifestLine.module.css";
+
+const DEBOUNCE_MS = 250;
+const SHOWN = 400;
+
+function useManifest(model: string, recipeKey: string) {
+  const [settled, setSettled] = useState(recipeKey);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(recipeKey), DEBOUNCE_MS);
+    return () => clearTimeout(timer);
+  }, [recipeKey]);
+  return useQuery({
+    queryKey: ["manifest", model, settled],
+    queryFn: ({ signal }) =>
+      body(api.POST("/api/manifest", { body: { model, recipe: JSON.parse(settled) as never }, signal })),
+    enabled: settled !== "{}",
+    staleTime: Number.POSITIVE_INFINITY,
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+}
+
+export function ManifestLine({ model, recipeKey }: { model: string; recipeKey: string }) {
+  const t = useWords();
+  const { data } = useManifest(model, recipeKey);
+  if (recipeKey === "{}") return <p className={classes.line}>{t("manifest.none")}</p>;
+  if (!data) return null;
+  return (
+    <div className={classes.line}>
+      <span>
+        <Trans
+          defaults={t("manifest.line", {
+            touched: data.touched,
+            total: data.total,
+            share: percent(data.share, 1),
+          })}
+          components={{ b: <strong /> }}
+        />
+      </span>
+      <Popover width={430} position="top-start" withinPortal trapFocus>
+        <Popover.Target>
+          <button type="button" className={classes.more}>
+            {t("manifest.details")}
+          </button>
+        </Popover.Target>
+        <Popover.Dropdown className={classes.drop}>
+          <Details manifest={data} />
+        </Popover.Dropdown>
+      </Popover>
+    </div>
+  );
+}
+
+function Details({ manifest }: { manifest: Manifest }) {
+  const t = useWords();
+  const { tensors, eps: norms } = manifest;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a list that scrolls must be reachable by keyboard
+    <section className={classes.details} aria-label={t("manifest.title")} tabIndex={0}>
+      <h3>{t("manifest.title")}</h3>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{t("manifest.tensor")}</th>
+            <th scope="col">{t("manifest.factor")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {tensors.slice(0, SHOWN).map((tensor, i) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a fused tensor stands once for each part
+            <tr key={`${tensor.name}-${i}`}>
+              <td>{tensor.name}</td>
+              <td>
+                {tensor.factors
+                  ? t("manifest.many", {
+                      n: tensor.factors.length,
+                      min: formatGain(Math.min(...tensor.factors)),
+                      max: formatGain(Math.max(...tensor.factors)),
+                    })
+                  : formatGain(tensor.factor ?? 1)}
+              </td>
+            </tr>
+          ))}
+          {norms.slice(0, SHOWN).map(({ norm, from, to }) => (
+            <tr key={norm}>
+              <td>{norm}</td>
+              <td>
+                eps {formatEps(from)} → {formatEps(to)}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {tensors.length > SHOWN ? <p>{t("manifest.more", { count: tensors.length - SHOWN })}</p> : null}
+    </section>
+  );
+}

@@ -1,0 +1,137 @@
+/** The points beneath the knobs: q k v o gate up down norm, for all layers or one, and the heads of o.
+ *  Knows the draft's points and the layout's list of them. */
+import { IconChevronRight, IconX } from "@tabler/icons-react";
+import { useState } from "react";
+import type { Layout } from "@/api/types";
+import { Button } from "@/shared/ui/Button";
+import { resetPoints, setPoint, useDraft } from "../logic/draft";
+import { formatGain, GAIN_MAX } from "../logic/recipe";
+import { useView } from "../logic/view";
+import { useWords } from "../messages";
+import eq from "./Equalizer.module.css";
+import { NumberBox } from "./NumberBox";
+import classes from "./Points.module.css";
+
+const KNOWN = ["q", "k", "v", "o", "gate", "up", "down", "norm"] as const;
+type Known = (typeof KNOWN)[number];
+const isKnown = (point: string): point is Known => (KNOWN as readonly string[]).includes(point);
+const LIMITS = { min: 0, max: GAIN_MAX };
+
+type Props = { layout: Layout; selected: number; onSelect: (layer: number) => void };
+
+export function Points({ layout, selected, onSelect }: Props) {
+  const t = useWords();
+  const { points: open, set } = useView();
+  const [one, setOne] = useState(false);
+  const points = useDraft((draft) => draft.recipe.points);
+  const count = Object.keys(points).length;
+  const prefix = one ? `${selected}.` : "";
+  const where = one ? t("eq.layer", { n: selected }) : t("points.everywhere");
+  const shown = new Set(layout.points.map((point) => prefix + point));
+  const others = Object.entries(points).filter(([key]) => !shown.has(key));
+
+  return (
+    <section className={classes.points} aria-labelledby="points-title">
+      <div className={eq.head}>
+        <button
+          type="button"
+          className={eq.fold}
+          aria-expanded={open}
+          aria-controls="points"
+          onClick={() => set({ points: !open })}
+        >
+          <IconChevronRight size={16} aria-hidden className={eq.chevron} />
+          <h3 id="points-title">{t("points.title")}</h3>
+          <span className={eq.subtitle}>{t("points.subtitle")}</span>
+          {count > 0 ? (
+            <span className={eq.dot} title={t("knobs.changed")}>
+              <span className="visually-hidden">{t("knobs.changed")}</span>
+            </span>
+          ) : null}
+        </button>
+        {open ? (
+          <Button kind="quiet" size="small" disabled={count === 0} onClick={resetPoints}>
+            {t("points.reset")}
+          </Button>
+        ) : null}
+      </div>
+      {open ? (
+        <div id="points" className={classes.body}>
+          <label className={classes.scope}>
+            <span>{t("points.scope")}</span>
+            <select
+              value={one ? selected : "all"}
+              onChange={(event) => {
+                setOne(event.target.value !== "all");
+                if (event.target.value !== "all") onSelect(Number(event.target.value));
+              }}
+            >
+              <option value="all">{t("points.all")}</option>
+              {Array.from({ length: layout.layers }, (_, layer) => layer).map((layer) => (
+                <option key={layer} value={layer}>
+                  {t("eq.layer", { n: layer })}
+                </option>
+              ))}
+            </select>
+          </label>
+          <ul className={classes.grid}>
+            {layout.points.map((point) => {
+              const value = points[prefix + point] ?? 1;
+              return (
+                <li key={point} data-changed={value !== 1 || undefined}>
+                  <code>{point}</code>
+                  <span className={classes.meaning}>{isKnown(point) ? t(`points.${point}`) : null}</span>
+                  <NumberBox
+                    label={t("points.value", { point, where })}
+                    value={value}
+                    limits={LIMITS}
+                    onChange={(next) => setPoint(prefix + point, next)}
+                  />
+                </li>
+              );
+            })}
+          </ul>
+          {one && layout.points.includes("o") ? (
+            <fieldset className={classes.heads}>
+              <legend>{t("points.heads", { n: selected })}</legend>
+              <div className={classes.headGrid}>
+                {Array.from({ length: layout.heads }, (_, head) => head).map((head) => {
+                  const key = `${selected}.o.h${head}`;
+                  const value = points[key] ?? 1;
+                  return (
+                    <button
+                      key={head}
+                      type="button"
+                      aria-pressed={value === 0}
+                      aria-label={t("points.headValue", { n: head, value: formatGain(value) })}
+                      title={t("points.headsHelp")}
+                      onClick={() => setPoint(key, value === 0 ? 1 : 0)}
+                    >
+                      {value === 0 ? <IconX size={12} aria-hidden /> : head}
+                    </button>
+                  );
+                })}
+              </div>
+              <p className={eq.help}>{t("points.headsHelp")}</p>
+            </fieldset>
+          ) : null}
+          {others.length > 0 ? (
+            <div className={classes.others}>
+              <span>{t("points.list")}</span>
+              {others.map(([key, value]) => (
+                <Button
+                  key={key}
+                  size="small"
+                  aria-label={t("points.remove", { point: key })}
+                  onClick={() => setPoint(key, 1)}
+                >
+                  {key} {formatGain(value)} <IconX size={13} aria-hidden />
+                </Button>
+              ))}
+            </div>
+          ) : null}
+        </div>
+      ) : null}
+    </section>
+  );
+}

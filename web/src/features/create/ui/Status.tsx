@@ -1,0 +1,104 @@
+/** Where the asked-for answer is, in words with real counts; what went wrong, with its remedy. Knows lanes' state. */
+import type { Card } from "@/api/types";
+import { ImfineError } from "@/shared/errors";
+import { bytes, languageName, number } from "@/shared/i18n/format";
+import { useChosenModel } from "@/shared/store/model";
+import { Button } from "@/shared/ui/Button";
+import { ErrorNote } from "@/shared/ui/ErrorNote";
+import type { LanesState, Notice } from "../logic/lanes";
+import { useWords } from "../messages";
+import { ask } from "../studio";
+import classes from "./Status.module.css";
+
+const PHASES = ["downloading", "loading", "working", "measuring", "saving", "waiting"] as const;
+
+export function Phase({ state }: { state: LanesState }) {
+  const t = useWords();
+  const { phase, position } = state;
+  const told = phaseOf(state);
+  if (!told) return null;
+  const of =
+    told !== "queued" && phase && phase.done > 0
+      ? phase.total === null
+        ? count(phase.done, phase.unit)
+        : t("phase.of", { done: count(phase.done, phase.unit), total: count(phase.total, phase.unit) })
+      : null;
+  const share = phase && told !== "queued" && phase.total ? Math.min(1, phase.done / phase.total) : null;
+  const words =
+    told === "queued"
+      ? position === null
+        ? t("phase.queued")
+        : position === 0
+          ? t("phase.next")
+          : t("phase.queuedAt", { count: position })
+      : t(`phase.${told}`);
+  return (
+    <div className={classes.phase}>
+      <span className={classes.pulse} aria-hidden="true" />
+      <span>
+        {words}
+        {of ? ` · ${of}` : null}
+      </span>
+      {share !== null ? (
+        <span
+          className={classes.bar}
+          role="progressbar"
+          aria-label={words}
+          aria-valuemin={0}
+          aria-valuemax={100}
+          aria-valuenow={Math.round(share * 100)}
+        >
+          <span style={{ width: `${share * 100}%` }} />
+        </span>
+      ) : null}
+    </div>
+  );
+}
+
+function phaseOf({ state, phase }: LanesState): (typeof PHASES)[number] | "asking" | "queued" | null {
+  if (state === "asking") return "asking";
+  if (state === "queued") return "queued";
+  if (state !== "running") return null;
+  return PHASES.find((one) => one === phase?.phase) ?? "working";
+}
+
+const count = (value: number, unit: string): string => (unit === "bytes" ? bytes(value) : number(value));
+
+export function Failure({ state }: { state: LanesState }) {
+  if (state.state !== "failed" || !state.error) return null;
+  return <ErrorNote error={new ImfineError(state.error, 400)} onRetry={ask} />;
+}
+
+export function Notices({ notices, models }: { notices: Notice[]; models: Card[] }) {
+  return notices.map((notice) => <OneNotice key={notice.code} notice={notice} models={models} />);
+}
+
+function OneNotice({ notice, models }: { notice: Notice; models: Card[] }) {
+  const t = useWords();
+  const { code, message, params } = notice;
+  if (code === "language") {
+    const { offer } = params;
+    const languages = Array.isArray(params.languages)
+      ? params.languages.map(String).map(languageName).join(", ")
+      : "";
+    const model = typeof params.model === "string" ? nameOf(params.model, models) : "";
+    return (
+      <div className={classes.notice} role="status">
+        <span>{languages && model ? t("notice.language", { model, languages }) : message}</span>
+        {typeof offer === "string" ? (
+          <Button size="small" onClick={() => useChosenModel.getState().choose(offer)}>
+            {t("notice.languageOffer", { model: nameOf(offer, models) })}
+          </Button>
+        ) : null}
+      </div>
+    );
+  }
+  return (
+    <div className={classes.notice} role="status">
+      {code === "context_overflow" ? t("notice.context", params) : message}
+    </div>
+  );
+}
+
+const nameOf = (id: string, models: Card[]): string =>
+  models.find((card) => card.id === id)?.name ?? id.split("/").at(-1) ?? id;
