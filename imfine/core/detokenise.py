@@ -1,7 +1,7 @@
 """Tokens to text, one at a time, and stop strings. Knows a tokenizer's decode() and nothing of models.
 
 The pieces, put together, are tokenizer.decode(all ids, skip_special_tokens=True): a token adds "" while its
-character is not whole (a Hangul syllable or an emoji is several byte-level tokens).
+character is not whole (a Hangul syllable or an emoji may be several tokens).
 """
 
 from __future__ import annotations
@@ -40,11 +40,10 @@ class Detokenizer:
     def flush(self) -> str:
         """What was held back for a character that never became whole."""
         whole = self._decode(self._ids)
-        if not whole.startswith(self._told):
-            return ""
-        piece = whole[len(self._told) :]
-        self._told, self._from, self._to = whole, len(self._ids), len(self._ids)
-        return piece
+        if whole.startswith(self._told):
+            return whole[len(self._told) :]
+        # SentencePiece takes a whole run of bytes back when its last character is cut off
+        return self._decode(self._ids[self._to :])
 
     def _decode(self, ids: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(  # type: ignore[attr-defined]
