@@ -93,6 +93,7 @@ class Decoder:
         out, self._out = self._out, []
         return out
 
+    @torch.inference_mode()
     def leave(self, request_id: str) -> list[Event]:
         """Ends a request where it stands. Returns what its unfinished lanes had not told, and their ends."""
         events = [
