@@ -12,6 +12,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // a data: font or image would need a wider content security policy
     target: "es2023",
     modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 600, // react-dom is most of the first chunk
   },
   server: { proxy: { "/api": { target: server, changeOrigin: true, headers: { origin: server } } } },
   test: {

@@ -23,10 +23,10 @@ export function TopBar() {
       <ModelChip />
       <span className={classes.space} />
       <button type="button" className={classes.button} onClick={open} aria-haspopup="dialog">
-        <span className={classes.keys}>
-          {isMac ? <IconCommand size={15} aria-hidden /> : <span aria-hidden>Ctrl </span>}
-          <span aria-hidden>K</span>
+        <span className={classes.keys} aria-hidden>
+          {isMac ? "⌘K" : "Ctrl K"}
         </span>
+        <IconCommand size={17} aria-hidden className={classes.touch} />
         <span className="visually-hidden">{t("palette.open")}</span>
       </button>
       <LanguageMenu />

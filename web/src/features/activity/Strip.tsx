@@ -26,10 +26,12 @@ export function Strip({ onShow }: { onShow: (run: string | null) => void }) {
   return (
     <section className={classes.strip} aria-label={t("label")}>
       <span className={classes.dot} data-state={first.state} aria-hidden />
-      <strong className={classes.name}>{first.name}</strong>
+      <button type="button" className={classes.name} onClick={() => onShow(first.id)}>
+        {first.name}
+      </button>
       <Progress work={first} now={now} />
       <span className={classes.actions}>
-        <Button kind="quiet" size="small" onClick={() => onShow(first.id)}>
+        <Button kind="quiet" size="small" className={classes.show} onClick={() => onShow(first.id)}>
           {t("show")}
         </Button>
         <Button kind="quiet" size="small" busy={cancel.isPending} onClick={() => cancel.mutate(first.id)}>

@@ -1,6 +1,7 @@
 /** Any Hub id or folder: looked at before anything is fetched, with the reason at once when it cannot be used. */
 import { IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { modelQuery } from "@/api/models";
 import { Button } from "@/shared/ui/Button";
 import { Card } from "@/shared/ui/Card";
@@ -22,6 +23,11 @@ type Props = {
 export function OtherModel({ typed, asked, onType, onAsk, chosen, onChoose }: Props) {
   const t = useT();
   const model = useQuery({ ...modelQuery(asked), enabled: asked !== "" });
+  const told = useRef<HTMLDivElement>(null);
+  const settled = asked !== "" && !model.isFetching;
+  useEffect(() => {
+    if (settled) told.current?.scrollIntoView({ block: "nearest" });
+  }, [settled]);
   return (
     <section aria-labelledby="other-model" className={classes.other}>
       <h2 id="other-model">{t("other.title")}</h2>
@@ -52,7 +58,7 @@ export function OtherModel({ typed, asked, onType, onAsk, chosen, onChoose }: Pr
           {t("other.check")}
         </Button>
       </form>
-      <div aria-live="polite">
+      <div aria-live="polite" ref={told}>
         {asked !== "" && model.isFetching ? <p className={classes.looking}>{t("other.checking")}</p> : null}
         {asked !== "" && model.error && !model.isFetching ? (
           <ErrorNote error={model.error} onRetry={() => void model.refetch()} />

@@ -7,7 +7,7 @@ import { RunRow } from "./RunRow";
 import { useT } from "./words";
 
 const ROW_PX = 64;
-const NARROW_ROW_PX = 108;
+const NARROW_ROW_PX = 132;
 
 type Props = {
   runs: readonly RunSummary[];

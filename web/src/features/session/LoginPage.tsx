@@ -7,6 +7,7 @@ import { Button } from "@/shared/ui/Button";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Field } from "@/shared/ui/Field";
 import { Mark } from "@/shared/ui/Mark";
+import { Prose } from "@/shared/ui/Prose";
 import classes from "./LoginPage.module.css";
 import { signIn } from "./signIn";
 import { useT } from "./words";
@@ -50,7 +51,9 @@ export function LoginPage({ again, refused }: { again: boolean; refused: boolean
         </Button>
         <section className={classes.where}>
           <h2>{t("where")}</h2>
-          <p>{t("where_terminal")}</p>
+          <p>
+            <Prose>{t("where_terminal")}</Prose>
+          </p>
           <p>{t("where_file")}</p>
           <code>{TOKEN_FILE}</code>
         </section>

@@ -3,6 +3,7 @@ import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
 import type { ReactNode } from "react";
 import "./base.css"; // first: it sets the order of the layers
 import "@mantine/core/styles/default-css-variables.layer.css";
+import "@mantine/core/styles/Paper.layer.css";
 import "@mantine/core/styles/UnstyledButton.layer.css";
 import "@mantine/core/styles/CloseButton.layer.css";
 import "@mantine/core/styles/Overlay.layer.css";
@@ -14,6 +15,7 @@ import "@mantine/core/styles/Menu.layer.css";
 import "@mantine/core/styles/Tooltip.layer.css";
 import "pretendard/dist/web/variable/pretendardvariable-dynamic-subset.css";
 import "./tokens.css";
+import "./layers.css";
 import { cssVariablesResolver, theme } from "./mantine";
 
 const manager = localStorageColorSchemeManager({ key: "imfine.theme" });

@@ -14,6 +14,8 @@ const amber = [
   "#6b3e00",
 ] as const;
 
+const overlayProps = { color: "var(--backdrop)", backgroundOpacity: 1 };
+
 export const theme = createTheme({
   fontFamily: "var(--font)",
   fontFamilyMonospace: "var(--mono)",
@@ -26,14 +28,8 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
-    Modal: {
-      defaultProps: {
-        radius: "lg",
-        centered: true,
-        overlayProps: { color: "var(--backdrop)", backgroundOpacity: 1 },
-      },
-    },
-    Drawer: { defaultProps: { overlayProps: { color: "var(--backdrop)", backgroundOpacity: 1 } } },
+    Modal: { defaultProps: { radius: "lg", shadow: "none", centered: true, overlayProps } },
+    Drawer: { defaultProps: { shadow: "none", overlayProps } },
     Menu: { defaultProps: { radius: "lg", shadow: "none" } },
     Popover: { defaultProps: { radius: "lg", shadow: "none" } },
     Tooltip: {

@@ -6,6 +6,7 @@ import { useErrorNoteT, useErrorWords } from "../i18n/errorWords";
 import { redact } from "../redact";
 import { Button } from "./Button";
 import classes from "./ErrorNote.module.css";
+import { Prose } from "./Prose";
 
 type Props = { error: unknown; onRetry?: () => void; compact?: boolean };
 
@@ -22,8 +23,14 @@ export function ErrorNote({ error: thrown, onRetry, compact }: Props) {
     <div role="alert" className={classes.note} data-compact={compact || undefined}>
       <IconAlertTriangle size={18} aria-hidden className={classes.icon} />
       <div className={classes.words}>
-        <p className={classes.cause}>{cause}</p>
-        {remedy ? <p className={classes.remedy}>{remedy}</p> : null}
+        <p className={classes.cause}>
+          <Prose>{cause}</Prose>
+        </p>
+        {remedy ? (
+          <p className={classes.remedy}>
+            <Prose>{remedy}</Prose>
+          </p>
+        ) : null}
         {compact ? null : (
           <details className={classes.details}>
             <summary>{t("details")}</summary>
