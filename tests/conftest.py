@@ -70,8 +70,10 @@ def starter() -> Path:
 
 
 @pytest.fixture
-def home(tmp_path: Path, starter: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, starter: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A data directory of the test's own with the starter in it; this process and its children use it."""
+    from imfine.settings import settings
+
     home = tmp_path / "home"
     (home / "models").mkdir(parents=True)
     (home / "models" / starter.name).symlink_to(starter)
@@ -80,4 +82,6 @@ def home(tmp_path: Path, starter: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setenv("IMFINE_HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    return home
+    settings.cache_clear()
+    yield home
+    settings.cache_clear()
