@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from backends import Backend, mariadb, services
 
+import imfine.core  # noqa: F401 (before torch: it tells its threads not to spin)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--backend", choices=("embedded", "services"), default="embedded")
