@@ -106,6 +106,7 @@ export default function CreatePage({ run }: { run: string | null }) {
       </div>
 
       <section className={classes.answers} aria-label={t("lanes.title")}>
+        <h2 className="visually-hidden">{t("lanes.title")}</h2>
         {knobsAway ? (
           <section className={classes.hand} aria-label={t("knobs.last")}>
             {knob(touched, true)}

@@ -3,6 +3,7 @@
 import { useId } from "react";
 import type { Card } from "@/api/types";
 import { languageName } from "@/shared/i18n/format";
+import { useLanguage } from "@/shared/i18n/i18n";
 import { Button } from "@/shared/ui/Button";
 import { ChipButton } from "@/shared/ui/Chip";
 import { Kbd } from "@/shared/ui/Kbd";
@@ -11,7 +12,9 @@ import { useWords } from "../messages";
 import { ask, stop } from "../studio";
 import classes from "./PromptBox.module.css";
 
-const EXAMPLES = ["example1", "example2", "example3"] as const;
+/** In English, which every model reads; in the page's language where the model is made for it. */
+const ENGLISH = ["example1", "example2", "example3"] as const;
+const NATIVE = ["native1", "native2", "native3"] as const;
 
 type Props = { card: Card | null; busy: boolean; changed: boolean; fresh: boolean };
 
@@ -20,6 +23,8 @@ export function PromptBox({ card, busy, changed, fresh }: Props) {
   const id = useId();
   const prompt = useDraft((draft) => draft.prompt);
   const languages = card?.languages?.map(languageName).join(", ");
+  const language = useLanguage();
+  const examples = card?.languages?.includes(language) ? NATIVE : ENGLISH;
   const empty = prompt.trim() === "";
   return (
     <div className={classes.prompt}>
@@ -63,7 +68,7 @@ export function PromptBox({ card, busy, changed, fresh }: Props) {
         // biome-ignore lint/a11y/useSemanticElements: a row of buttons under one name
         <div className={classes.examples} role="group" aria-label={t("prompt.examples")}>
           <span>{t("prompt.examples")}</span>
-          {EXAMPLES.map((name) => (
+          {examples.map((name) => (
             <ChipButton
               key={name}
               onClick={() => {
