@@ -33,6 +33,11 @@ export class App {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** With the permanent token: works again and again. */
+  get address(): string {
+    return `${this.url}/?token=${TOKEN}`;
+  }
+
   async up(): Promise<void> {
     this.said = "";
     const command = ["up", "--home", this.home, "--port", String(this.port)];
