@@ -14,6 +14,7 @@ only. Untested there: no GPU has run it yet.
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,7 @@ class Equalizer:
         first = self._modules[f"{layout.row.stack}.0"]
         self._device = next(first.parameters()).device
         self._hooks: dict[tuple[str, str], torch.utils.hooks.RemovableHandle] = {}
+        self._hooking = threading.Lock()
         self._hooks["rows", ""] = first.register_forward_pre_hook(_begin)
         self._spelt_out = lru_cache(KEPT_RECIPES)(self._spell_out)
         self._owners = {  # the segment that each feature of a cut side belongs to
@@ -178,16 +180,17 @@ class Equalizer:
         return values.to(self._device).unsqueeze(2).unbind()
 
     def _hook(self, side: str, name: str) -> None:
-        if (side, name) in self._hooks:
-            return
-        module = self._modules[name]
+        with self._hooking:  # two hooks would scale twice
+            if (side, name) not in self._hooks:
+                self._hooks[side, name] = self._register(side, name)
+
+    def _register(self, side: str, name: str) -> torch.utils.hooks.RemovableHandle:
+        module, row = self._modules[name], self.layout.row
         if side == "input":
-            handle = module.register_forward_pre_hook(_scale_input)
-        elif (row := self.layout.row).norm_offset and name in self._norms:
-            handle = module.register_forward_hook(partial(_scale_offset_norm, row.norm_offset, row.eps_attr))
-        else:
-            handle = module.register_forward_hook(_scale_output)
-        self._hooks[side, name] = handle
+            return module.register_forward_pre_hook(_scale_input)
+        if row.norm_offset and name in self._norms:
+            return module.register_forward_hook(partial(_scale_offset_norm, row.norm_offset, row.eps_attr))
+        return module.register_forward_hook(_scale_output)
 
 
 def _begin(module: nn.Module, args: tuple[Any, ...]) -> None:

@@ -23,6 +23,7 @@ from imfine.core.local import norm_eps
 from imfine.core.recipe import Recipe
 from imfine.errors import Conflict, ModelRefused, RecipeError, SetupError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TOKENIZER = {
     "version": "1.0",
     "truncation": None,

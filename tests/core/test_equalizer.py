@@ -6,6 +6,7 @@ import copy
 import hashlib
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from imfine.core.equalizer import Equalizer
 from imfine.core.recipe import Recipe
 from imfine.errors import RecipeError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 
 # Written by hand, not from the table: the modules of layer {i} that store a point, and which of their
@@ -407,6 +409,17 @@ def test_a_plan_holds_only_what_is_not_neutral():
     attn = equalizer.plan([Recipe(attn=0.5), Recipe()])
     assert len({gain.data_ptr() for gain in attn.inputs.values()}) == 3  # q, k and v share their layer's
     assert attn.nbytes < 1000
+
+
+def test_plans_made_at_the_same_time_hook_a_module_once():
+    module, layout = small_model("LlamaForCausalLM")
+    recipe = Recipe(attn=0.5, mlp=0.5, eps=3, points={"o": 0.5, "norm": 0.5, "1.q.h1": 0})
+    expected = live(module, layout, recipe)
+    equalizer = Equalizer(module, layout)
+    with ThreadPoolExecutor(8) as pool:
+        plans = list(pool.map(lambda _: equalizer.plan([recipe]), range(64)))
+    with equalizer.applied(plans[-1]):
+        assert torch.equal(logits(module, prompt()), expected)
 
 
 def test_a_plan_of_another_width_is_refused():
