@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from imfine.core.families import Layout, Weight
 from imfine.core.recipe import Gains, Recipe
@@ -92,7 +93,7 @@ class Equalizer:
         self._modules = dict(module.named_modules())
         first = self._modules[f"{layout.row.stack}.0"]
         self._device = next(first.parameters()).device
-        self._hooks: dict[tuple[str, str], torch.utils.hooks.RemovableHandle] = {}
+        self._hooks: dict[tuple[str, str], RemovableHandle] = {}
         self._hooking = threading.Lock()
         self._hooks["rows", ""] = first.register_forward_pre_hook(_begin)
         self._spelt_out = lru_cache(KEPT_RECIPES)(self._spell_out)
@@ -184,13 +185,16 @@ class Equalizer:
             if (side, name) not in self._hooks:
                 self._hooks[side, name] = self._register(side, name)
 
-    def _register(self, side: str, name: str) -> torch.utils.hooks.RemovableHandle:
+    def _register(self, side: str, name: str) -> RemovableHandle:
         module, row = self._modules[name], self.layout.row
+        handle: RemovableHandle
         if side == "input":
-            return module.register_forward_pre_hook(_scale_input)
-        if row.norm_offset and name in self._norms:
-            return module.register_forward_hook(partial(_scale_offset_norm, row.norm_offset, row.eps_attr))
-        return module.register_forward_hook(_scale_output)
+            handle = module.register_forward_pre_hook(_scale_input)
+        elif row.norm_offset and name in self._norms:
+            handle = module.register_forward_hook(partial(_scale_offset_norm, row.norm_offset, row.eps_attr))
+        else:
+            handle = module.register_forward_hook(_scale_output)
+        return handle
 
 
 def _begin(module: nn.Module, args: tuple[Any, ...]) -> None:
