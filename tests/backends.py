@@ -1,6 +1,6 @@
 """RabbitMQ and MariaDB as the tests use them: queues and a database of their own, gone afterwards.
 
-IMFINE_BROKER_URL and IMFINE_DATABASE_URL say where they are; by default on this machine. One that is not there
+IMFINE_BROKER_URL and IMFINE_DATABASE_URL say where they are; by default on this machine. One that is missing
 fails the tests that asked for it.
 """
 

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.05  # how often a waiting task looks at its flags
 LEAVE_S = 1.0
+PARTING_S = 0.5  # a message given back at once would be taken again until Celery has stopped taking
 EX_SOFTWARE = 70
 STALL_S = 300.0  # a decode loop that makes no step for so long hangs
 
@@ -61,6 +62,7 @@ class Runner:
             log.error("forgot a message that names no run: %r", run_id)
             return
         if self.stopping.is_set():
+            time.sleep(PARTING_S)
             raise Reject("the worker ends", requeue=True)
         with self._lock:
             if run_id in self._here:  # the broker lost sight of us, we go on; the lease guards the run

@@ -175,6 +175,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.WARNING, format=f"%(asctime)s {asked.queue} %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("celery.app.trace").setLevel(logging.ERROR)  # a message that goes back is no news
     signals.setup_logging.connect(lambda **_: None, weak=False)  # keeps Celery from setting up its own
     warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
     if asked.leash:

@@ -1,0 +1,47 @@
+"""Installations with a tiny model: one that a module's gentle tests share, one a test for the rough ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from backends import Backend
+from installation import Installation, write_tiny
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_tiny(folder)
+    return folder
+
+
+def install(home: Path, tiny: Path, backend: Backend) -> Installation:
+    shutil.copytree(tiny, home / "models" / "tiny")
+    return Installation(home, backend.environment())
+
+
+@pytest.fixture
+def installation(tmp_path: Path, tiny: Path, backend: Backend) -> Iterator[Installation]:
+    """Not started."""
+    made = install(tmp_path / "home", tiny, backend)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture(scope="module")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory, tiny: Path, shared_backend: Backend
+) -> Iterator[Installation]:
+    """Started, with a warm model."""
+    made = install(tmp_path_factory.mktemp("shared"), tiny, shared_backend)
+    try:
+        made.start()
+        made.wait_state(made.submit(), "succeeded")
+        yield made
+    finally:
+        made.end()
