@@ -18,6 +18,13 @@ export default defineConfig({
   test: {
     environment: "jsdom",
     environmentOptions: { jsdom: { url: "http://127.0.0.1:7878/" } },
+    alias: {
+      // one file instead of six thousand
+      "@tabler/icons-react": fileURLToPath(
+        new URL("./node_modules/@tabler/icons-react/dist/cjs/tabler-icons-react.cjs", import.meta.url),
+      ),
+    },
+    testTimeout: 15_000,
     setupFiles: ["src/test/setup.ts"],
     include: ["src/**/*.test.{ts,tsx}"],
     css: { modules: { classNameStrategy: "non-scoped" } },

@@ -22,7 +22,7 @@ api.use({
     );
   },
   onError({ error }) {
-    return isAbort(error) ? (error as Error) : asImfineError(error);
+    return isAbort(error) ? undefined : asImfineError(error); // undefined: thrown as it is
   },
 });
 

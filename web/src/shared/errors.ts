@@ -55,7 +55,7 @@ export function errorFromBody(body: unknown, status: number, requestId: string |
 }
 
 export function isAbort(thrown: unknown): boolean {
-  return thrown instanceof DOMException && thrown.name === "AbortError";
+  return isObject(thrown) && thrown.name === "AbortError";
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -2,7 +2,8 @@
 
 const RULES: readonly [RegExp, string][] = [
   [/\bhf_[A-Za-z0-9]{8,}/g, "hf_…"],
-  [/\b(Bearer|token|cookie|authorization|imfine_session)(["']?\s*[:= ]\s*["']?)[^\s"'&,;]{6,}/gi, "$1$2…"],
+  [/\bBearer\s+[^\s"',;…]+/gi, "Bearer …"],
+  [/\b(token|cookie|imfine_session)(["']?\s*[:= ]\s*["']?)[^\s"'&,;]{6,}/gi, "$1$2…"],
   [/([?&](?:token|key|secret)=)[^\s&"']+/gi, "$1…"],
   [/\b[A-Za-z]:\\(?:[^\s\\"':]+\\)+/g, "…\\"],
   [

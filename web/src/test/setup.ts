@@ -1,31 +1,31 @@
 /** What jsdom lacks, and a clean page before every test. */
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
-import { afterEach, vi } from "vitest";
+import { cleanup, configure } from "@testing-library/react";
+import { afterEach } from "vitest";
 
-vi.stubGlobal(
-  "matchMedia",
-  (query: string): Partial<MediaQueryList> => ({
-    matches: query.includes("dark"),
-    media: query,
-    addEventListener: () => {},
-    removeEventListener: () => {},
-    addListener: () => {},
-    removeListener: () => {},
-  }),
-);
-vi.stubGlobal(
-  "ResizeObserver",
-  class {
+configure({ asyncUtilTimeout: 5000 }); // the machine may be busy with other work
+
+if (typeof window !== "undefined") {
+  window.matchMedia = (query) =>
+    ({
+      matches: query.includes("dark"),
+      media: query,
+      addEventListener: () => {},
+      removeEventListener: () => {},
+      addListener: () => {},
+      removeListener: () => {},
+    }) as unknown as MediaQueryList;
+  window.ResizeObserver = class {
     observe() {}
     unobserve() {}
     disconnect() {}
-  },
-);
-Element.prototype.scrollIntoView = () => {};
-window.scrollTo = () => {};
+  };
+  Element.prototype.scrollIntoView = () => {};
+  window.scrollTo = () => {};
+}
 
 afterEach(() => {
+  if (typeof window === "undefined") return; // a test of what needs no page
   cleanup();
   localStorage.clear();
 });

@@ -13,19 +13,19 @@ export function Palette() {
   const t = useT();
   const { shown, close } = usePalette();
   return (
-    <Modal
+    <Modal.Root
       opened={shown === "palette"}
       onClose={close}
-      withCloseButton={false}
       size={600}
-      padding={0}
       yOffset="12vh"
       centered={false}
-      aria-label={t("palette.label")}
       transitionProps={{ duration: 90 }}
     >
-      <List />
-    </Modal>
+      <Modal.Overlay color="var(--backdrop)" backgroundOpacity={1} />
+      <Modal.Content radius="lg" aria-label={t("palette.label")}>
+        <List />
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 

@@ -50,6 +50,7 @@ void i18next.use(initReactI18next).init({
   fallbackLng: "en",
   resources: {},
   initAsync: false,
+  showSupportNotice: false,
   interpolation: { escapeValue: false }, // React escapes
   react: { useSuspense: false, bindI18nStore: "" },
 });

@@ -31,6 +31,7 @@ export function Comparison({ run, base }: { run: Run; base: string }) {
       </dl>
       {before && after ? (
         <>
+          {run.prompt === other.prompt ? null : <p>{t("detail.other_prompt")}</p>}
           <p className={classes.verdict}>{verdict(before, after, run.model === other.model, t)}</p>
           <p className={classes.text}>
             <DiffText before={before.text} after={after.text} removals />
