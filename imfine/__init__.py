@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imfine.core.sampling import Sampling
 
 from imfine.version import VERSION as __version__
+
 __all__ = ["Equalizer", "LoadedModel", "Recipe", "Sampling", "load"]
 
 _HOMES = {

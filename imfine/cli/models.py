@@ -76,6 +76,7 @@ def _described(found: dict[str, Any]) -> list[str]:
     heads = f"{layout['heads']} heads" + (
         f", {layout['kv_heads']} of keys and values" if layout["kv_heads"] != layout["heads"] else ""
     )
+    need = ", ".join(f"{size_of(need)} in {dtype}" for dtype, need in found["memory"].items())
     lines = [
         f"{card['name']} ({card['id']})",
         f"  architecture  {layout['architecture']}, family {layout['family']}",
@@ -86,7 +87,7 @@ def _described(found: dict[str, Any]) -> list[str]:
         f"  context       {layout['context_length']:,} tokens, vocabulary {layout['vocab_size']:,}",
         f"  eps           {layout['eps']:g}, knob up to {layout['eps_knob_max']:.2f}",
         f"  points        {' '.join(layout['points'])}",
-        f"  memory        {', '.join(f'{size_of(need)} in {kind}' for kind, need in found['memory'].items())}",
+        f"  memory        {need}",
         f"  licence       {card['licence'] or '?'}",
         f"  languages     {', '.join(card['languages'] or ['?'])}",
         f"  path          {card['path'] if card['ready'] else 'not here; imfine pull ' + card['id']}",

@@ -25,6 +25,7 @@ from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorPr
 from imfine.core.events import Phase
 from imfine.core.families import layout
 from imfine.core.gguf import Gguf, GgufTensor, config_of
+from imfine.core.module import unreadable
 from imfine.core.weights import broken
 from imfine.errors import ModelRefused
 
@@ -165,9 +166,10 @@ def _save_config(config: dict[str, Any], dtype: torch.dtype, folder: Path) -> No
 
 
 def _save_tokenizer(gguf: Gguf, folder: Path) -> None:
-    tokenizer = transformers.AutoTokenizer.from_pretrained(
-        str(gguf.file.parent), gguf_file=gguf.file.name, trust_remote_code=False, local_files_only=True
-    )
+    with unreadable(gguf.file, "tokenizer"):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            str(gguf.file.parent), gguf_file=gguf.file.name, trust_remote_code=False, local_files_only=True
+        )
     if gguf.metadata.get("tokenizer.ggml.pre") in SPLITS_DIGITS:
         from tokenizers.pre_tokenizers import Digits, Sequence
 

@@ -163,7 +163,10 @@ def _room(device: str) -> int:
 
 
 def _use_cores() -> None:
-    """One thread a physical core that is ours: hyper-threads only get in each other's way."""
+    """One thread a physical core that is ours: hyper-threads only get in each other's way.
+    OMP_NUM_THREADS overrides it."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return
     ours = len(os.sched_getaffinity(0))
     torch.set_num_threads(max(1, min(psutil.cpu_count(logical=False) or ours, ours)))
 

@@ -35,7 +35,10 @@ def read_module(
 
     Raises: ModelBroken, ModelRefused (quantised weights without a GPU).
     """
-    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    with unreadable(folder, "config.json"):
+        config = transformers.AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
     if getattr(config, "quantization_config", None) is not None:
         yield _quantised(folder, where, config, device)
         return
@@ -77,7 +80,7 @@ def _built(
 ) -> transformers.PreTrainedModel:
     """transformers takes the tensors as they are: no initialisation, no copy."""
     try:
-        with _quiet():
+        with quiet():
             model, info = getattr(transformers, where.architecture).from_pretrained(
                 None,
                 config=config,
@@ -110,7 +113,10 @@ def _contradicts(folder: Path, reason: str) -> ModelBroken:
 
 def _finished(model: transformers.PreTrainedModel, folder: Path, device: str) -> transformers.PreTrainedModel:
     if (folder / "generation_config.json").exists():
-        model.generation_config = transformers.GenerationConfig.from_pretrained(folder, local_files_only=True)
+        with unreadable(folder, "generation_config.json"):
+            model.generation_config = transformers.GenerationConfig.from_pretrained(
+                folder, local_files_only=True
+            )
     model.eval().requires_grad_(False).to(device)
     return model
 
@@ -124,7 +130,7 @@ def _quantised(folder: Path, where: Layout, config: Any, device: str) -> transfo
             remedy="choose its unquantised version; only bitsandbytes on a GPU can be used as it is",
             field="model",
         )
-    with _quiet():
+    with quiet():
         model = getattr(transformers, where.architecture).from_pretrained(
             folder,
             device_map={"": device},
@@ -136,7 +142,7 @@ def _quantised(folder: Path, where: Layout, config: Any, device: str) -> transfo
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without transformers' own progress bars and load reports: what matters becomes an event or an error."""
     bars, level = hf_logging.is_progress_bar_enabled(), hf_logging.get_verbosity()
     hf_logging.disable_progress_bar()
@@ -151,11 +157,18 @@ def _quiet() -> Iterator[None]:
 
 def read_tokenizer(folder: Path) -> Any:
     """Raises: ModelBroken."""
+    with unreadable(folder, "tokenizer"):
+        return transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+
+
+@contextmanager
+def unreadable(folder: Path, what: str) -> Iterator[None]:
+    """What transformers and its tokenizers raise over a malformed file, as ModelBroken."""
     try:
-        with _quiet():
-            return transformers.AutoTokenizer.from_pretrained(
-                folder, trust_remote_code=False, local_files_only=True
-            )
-    except Exception as error:  # the tokenizers library raises it, plain, for a malformed file
-        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise _contradicts(folder, f"its tokenizer cannot be read ({reason})") from error
+        with quiet():
+            yield
+    except Exception as error:  # plain Exception is what the tokenizers raise
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise _contradicts(folder, f"its {what} cannot be read ({' '.join(lines)[:200]})") from error

@@ -1,4 +1,4 @@
-"""What the machine has: control groups of both versions bind; what a model needs: told before it is loaded."""
+"""What the machine has, control groups included; what a model needs, told before it is loaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def test_a_v2_limit_binds_from_any_group_above_ours(tmp_path: Path) -> None:
     proc = tmp_path / "cgroup"
     proc.write_text("0::/pod/box\n")
     root = tmp_path / "fs"
-    group(root / "pod", memory_max=4 * GIB, memory_current=3 * GIB, memory_stat=f"anon 5\ninactive_file {GIB}")
+    stat = f"anon 5\ninactive_file {GIB}"
+    group(root / "pod", memory_max=4 * GIB, memory_current=3 * GIB, memory_stat=stat)
     group(root / "pod" / "box", memory_max="max", memory_current=GIB)
     assert memory.cgroup_room(proc, root) == (4 * GIB, 2 * GIB)
     group(root / "pod" / "box", memory_max=2 * GIB, memory_current=GIB)
@@ -93,7 +94,8 @@ model = [step for step in load(os.environ["STARTER"], dtype="bfloat16")][-1]
 list(model.compare("Hello", attn=1.1, sampling={"greedy": True, "max_new_tokens": 4}))
 print(psutil.Process().memory_info().rss - before)
 """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "STARTER": str(starter), "IMFINE_HOME": str(starter.parent.parent)}
+    own = {"OMP_NUM_THREADS": "1", "STARTER": str(starter), "IMFINE_HOME": str(starter.parent.parent)}
+    environment = {**os.environ, **own}
     grown = int(subprocess.check_output([sys.executable, "-c", code], env=environment, text=True))
     each = STARTERS[0]
     assert grown < memory.needed(each.parameters, layout(each.config), "bfloat16")

@@ -90,15 +90,15 @@ def without(name: str) -> Any:
     return lambda tensors: {key: value for key, value in tensors.items() if key != name}
 
 
-O = "model.layers.1.self_attn.o_proj.weight"
+O_PROJ = "model.layers.1.self_attn.o_proj.weight"
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (without(O), "lacks model.layers.1.self_attn.o_proj.weight"),
+        (without(O_PROJ), "lacks model.layers.1.self_attn.o_proj.weight"),
         (lambda t: {**t, "model.layers.9.x.weight": torch.ones(2)}, "does not know, e.g. model.layers.9"),
-        (lambda t: {**t, O: torch.ones(3, 48)}, "do not fit|another shape"),
+        (lambda t: {**t, O_PROJ: torch.ones(3, 48)}, "do not fit|another shape"),
     ],
 )
 def test_tensors_that_are_not_the_configs_are_told(tmp_path: Path, change: Any, reason: str) -> None:
@@ -159,7 +159,7 @@ def test_the_checksum_is_the_files_and_is_remembered(tmp_path: Path, home: Path)
     assert known[str(file)][2] == first.checksum
     (home / "checksums.json").write_text("{")
     assert loaded(tmp_path / "m").checksum == first.checksum
-    rewrite(tmp_path / "m", lambda tensors: {**tensors, O: tensors[O] + 1})
+    rewrite(tmp_path / "m", lambda tensors: {**tensors, O_PROJ: tensors[O_PROJ] + 1})
     os.utime(file)
     changed = loaded(tmp_path / "m")
     assert changed.checksum != first.checksum
@@ -219,7 +219,7 @@ def test_who_leaves_while_loading_leaves_the_next_to_load(tmp_path: Path) -> Non
 
 def test_a_failed_load_is_told_to_each_who_asks(tmp_path: Path) -> None:
     save_model(tmp_path / "m")
-    rewrite(tmp_path / "m", without(O))
+    rewrite(tmp_path / "m", without(O_PROJ))
     warm = Warm(1 << 30)
     for _ in range(2):
         with pytest.raises(ModelBroken):
