@@ -11,15 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imfine.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from imfine.core.equalizer import Equalizer
     from imfine.core.models import LoadedModel
     from imfine.core.recipe import Recipe
     from imfine.core.sampling import Sampling
 
-from imfine.version import VERSION as __version__
-
-__all__ = ["Equalizer", "LoadedModel", "Recipe", "Sampling", "load"]
+__all__ = ["Equalizer", "LoadedModel", "Recipe", "Sampling", "__version__", "load"]
 
 _HOMES = {
     "Equalizer": "imfine.core.equalizer",

@@ -15,7 +15,7 @@ import pytest
 
 from imfine.cli.recipes import recipe_from
 from imfine.core.families import layout
-from imfine.core.starters import STARTERS
+from imfine.core.known import STARTERS
 from imfine.errors import RecipeError
 
 LAYOUT = layout(STARTERS[0].config)
@@ -113,8 +113,10 @@ def test_tune_prints_one_object_and_nothing_else(home: Path, tmp_path: Path) -> 
     recipe = tmp_path / "recipe.json"
     recipe.write_text('{"attn": 1.1, "mlp": 1.5, "points": {"o": 0.8, "q": 0.9}}')
     said = imfine(
-        *SHORT, "--json", "--recipe", str(recipe), "--mlp", "1.2", "--band", "attn:0-1=0.5",
-        "--band", "attn:3=1.5", "--point", "q=1.1", "--point", "4.o.h3=0", "--seed", "7", "--dtype", "float32",
+        *SHORT, "--json", "--recipe", str(recipe), "--mlp", "1.2",
+        "--band", "attn:0-1=0.5",
+        "--band", "attn:3=1.5", "--point", "q=1.1", "--point", "4.o.h3=0", "--seed", "7",
+        "--dtype", "float32",
     )  # fmt: skip
     assert said.code == 0, said.err
     told = said.json

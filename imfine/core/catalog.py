@@ -17,9 +17,8 @@ from typing import Any, Literal
 from imfine.core import hub, memory
 from imfine.core.families import Layout, layout
 from imfine.core.folders import read_origin
-from imfine.core.known import ALIASES, KNOWN, Known
+from imfine.core.known import ALIASES, KNOWN, STARTERS, Known, Starter, starter
 from imfine.core.local import Local, norm_eps, read_local
-from imfine.core.starters import STARTERS, Starter, starter
 from imfine.core.weights import read_json
 from imfine.errors import ImfineError, ModelNotFound, ModelRefused
 from imfine.settings import Settings
@@ -151,7 +150,13 @@ def _config(card: Card) -> dict[str, Any]:
     if card.path is not None:
         return read_json(Path(card.path) / "config.json")
     each = starter(card.id) or next((known for known in KNOWN if known.id == card.id), None)
-    assert each is not None, f"a card without path or table entry: {card.id}"
+    if each is None:  # a GGUF file on the Hub tells nothing before it is here
+        raise ModelNotFound(
+            f"{card.id} is not on this machine",
+            remedy=f"run imfine pull {card.id}",
+            field="model",
+            value=card.id,
+        )
     return each.config
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from imfine.core import hub, memory, starters
+from imfine.core import hub, known, memory, starters
 from imfine.core.catalog import Card, layout_of
 from imfine.core.events import Phase
 from imfine.errors import ModelNotFound
@@ -23,9 +23,9 @@ def pull(card: Card, settings: Settings) -> Iterator[Phase]:
     """
     if card.ready:
         return
-    starter = starters.starter(card.id)
-    if starter is not None:
-        yield from starters.fetch(starter, settings.models_dir)
+    each = known.starter(card.id)
+    if each is not None:
+        yield from starters.fetch(each, settings.models_dir)
         return
     ref = hub.parse(card.id)
     if ref is None:

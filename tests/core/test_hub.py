@@ -233,6 +233,9 @@ def test_a_gguf_is_fetched_when_it_is_named(hub: Hub, tiny: Path, tmp_path: Path
     from test_gguf import write
 
     write(tiny / "tiny.gguf")
+    before = imfine("inspect", "me/tiny/tiny.gguf", hub=hub)
+    assert before.code == 2
+    assert "run imfine pull me/tiny/tiny.gguf" in before.err
     said = imfine("pull", "me/tiny/tiny.gguf", hub=hub)
     assert said.code == 0, said.err
     assert "tiny.gguf" in said.out

@@ -12,8 +12,7 @@ import pytest
 
 from imfine.core import memory
 from imfine.core.families import layout
-from imfine.core.known import KNOWN
-from imfine.core.starters import STARTERS
+from imfine.core.known import KNOWN, STARTERS
 from imfine.errors import OutOfMemory
 
 GIB = memory.GIB

@@ -13,7 +13,8 @@ import pytest
 
 from imfine.core import folders
 from imfine.core.folders import read_origin, sha256, staged
-from imfine.core.starters import STARTERS, _pip_error, fetch
+from imfine.core.known import STARTERS
+from imfine.core.starters import _pip_error, fetch
 from imfine.errors import ModelBroken, NoNetwork, SetupError
 
 EACH = STARTERS[0]
