@@ -133,7 +133,7 @@ test("a model that cannot be used says why at once", async () => {
   expect(screen.queryByRole("button", { name: /bin-only/ })).toBeNull();
   await user.clear(screen.getByLabelText("Hugging Face id or a folder"));
   await user.type(screen.getByLabelText("Hugging Face id or a folder"), "no/such{Enter}");
-  expect(await screen.findByText(/no GET .*such/)).toBeInTheDocument();
+  expect(await screen.findByText(/^no GET .*such$/)).toBeInTheDocument();
 });
 
 test("⌘K finds by a few letters and goes there; ? lists the keys", async () => {

@@ -76,6 +76,7 @@ type ChoiceProps = { card: Model; chosen: string | null; leading: boolean; onCho
 /** A model with its facts and either the press that takes it or the reason why it cannot be taken. */
 export function ModelChoice({ card, chosen, leading, onChoose }: ChoiceProps) {
   const t = useT();
+  const take = card.id === chosen ? t("go_on") : leading ? t("start") : t("use");
   return (
     <div className={classes.model}>
       <h3 className={classes.name}>
@@ -88,10 +89,10 @@ export function ModelChoice({ card, chosen, leading, onChoose }: ChoiceProps) {
         <Button
           kind={leading ? "primary" : "plain"}
           className={classes.take}
+          aria-label={`${take}: ${card.name}`}
           onClick={() => onChoose(card.id)}
         >
-          {card.id === chosen ? t("go_on") : leading ? t("start") : t("use")}
-          <span className="visually-hidden">: {card.name}</span>
+          {take}
         </Button>
       ) : null}
     </div>

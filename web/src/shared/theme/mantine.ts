@@ -30,6 +30,8 @@ export const theme = createTheme({
   components: {
     Modal: { defaultProps: { radius: "lg", shadow: "none", centered: true, overlayProps } },
     Drawer: { defaultProps: { shadow: "none", overlayProps } },
+    ModalHeader: { defaultProps: { role: "presentation" } }, // no second banner of the page
+    DrawerHeader: { defaultProps: { role: "presentation" } },
     Menu: { defaultProps: { radius: "lg", shadow: "none" } },
     Popover: { defaultProps: { radius: "lg", shadow: "none" } },
     Tooltip: {
