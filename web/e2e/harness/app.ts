@@ -1,7 +1,7 @@
 /** A real `imfine up` with a home of its own: starts it, reads the address it prints, stops it, kills its worker.
  * Knows the command line and the process tree, no screen. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 export const ROOT = resolve(import.meta.dirname, "../../..");
 const IMFINE = join(ROOT, ".venv/bin/imfine");
 const STARTER = "smollm2-135m";
-const CACHE = join(ROOT, ".cache/e2e"); // the starter, fetched and converted once
+const CACHE = join(ROOT, ".cache/tests"); // the Python tests keep the starter there too, fetched and converted once
 const TOKEN = "a-token-for-the-end-to-end-tests";
 const START_MS = 60_000;
 
@@ -104,7 +104,7 @@ export class App {
         stdio: "inherit",
       });
     mkdirSync(join(this.home, "models"), { recursive: true });
-    execFileSync("cp", ["-r", "--reflink=auto", join(models, STARTER), join(this.home, "models")]);
+symlinkSync(join(models, STARTER), join(this.home, "models", STARTER));
   }
 }
 
