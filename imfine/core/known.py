@@ -1,7 +1,7 @@
 """Tables of the starters and of models worth fetching, so that their cards show before any network.
 
-Sizes are of the files we would fetch, those of the Hub rounded. Languages are those a model's makers name, which its Hub card may not
-repeat.
+Sizes are of the files we would fetch, those of the Hub rounded. Languages are those a model's makers name,
+which its Hub card may not repeat.
 """
 
 from __future__ import annotations
