@@ -46,11 +46,17 @@ class Runner:
     """Works runs off, several at once, each in a thread of Celery's pool."""
 
     def __init__(
-        self, client: Client, kinds: Mapping[str, Submit], stopping: threading.Event, stall_s: float = STALL_S
+        self,
+        client: Client,
+        kinds: Mapping[str, Submit],
+        stopping: threading.Event,
+        prepare: Callable[[], None] = lambda: None,
+        stall_s: float = STALL_S,
     ) -> None:
         self.client = client
         self.kinds = kinds
         self.stopping = stopping
+        self.prepare = prepare  # called before a run is claimed; it may take its time
         self.stall_s = stall_s
         self.terms = Terms()
         self._here: set[str] = set()
@@ -69,6 +75,7 @@ class Runner:
                 return
             self._here.add(run_id)
         try:
+            self.prepare()
             claim = self.client.claim(run_id, redelivered=redelivered, message=message)
             if claim is not None:
                 self._work(claim)

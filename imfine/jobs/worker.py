@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 from celery import Celery, signals
 from celery.worker.consumer import Consumer as CeleryConsumer
@@ -48,7 +48,7 @@ class Worker:
         self.stopping = threading.Event()
         self.client = Client(at.worker_server_url, worker_token(at), name, self.stopping)
         self.live = Live(memory.budget(at.memory_budget_gib))
-        self.runner = Runner(self.client, {"generate": self._generate}, self.stopping)
+        self.runner = Runner(self.client, {"generate": self._generate}, self.stopping, import_torch)
 
     def run(self) -> int:
         """Until the process is told to end. Celery's own state is left in order: messages are acknowledged or
@@ -129,8 +129,19 @@ class Worker:
             log.info("nothing is warm yet: %s", error)
 
 
+def import_torch() -> None:
+    """Holds the interpreter's lock for seconds, and with it every heartbeat: not while a lease runs."""
+    import imfine.jobs.generate  # noqa: F401
+
+
 class Consumer(CeleryConsumer):  # type: ignore[misc]
     """Celery's, but a message that is no task of ours is forgotten instead of ending the worker."""
+
+    class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc]
+        # without the 28 queues that Celery keeps for tasks with an ETA on quorum queues: we have none
+        default_steps: ClassVar = [
+            step for step in CeleryConsumer.Blueprint.default_steps if not step.endswith(":DelayedDelivery")
+        ]
 
     def create_task_handler(self, *args: Any, **kwargs: Any) -> Any:
         handle = super().create_task_handler(*args, **kwargs)

@@ -24,6 +24,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 T = TypeVar("T")
 TERMINAL = ("succeeded", "failed", "cancelled")
+# So small a model is slowed down by a second thread, and badly so on a busy machine.
+ONE_CORE = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
 SERVER = """
 from imfine.server.run import make_server
 from imfine.settings import settings
@@ -56,11 +58,6 @@ def write_tiny(folder: Path) -> None:
     LlamaForCausalLM(config).save_pretrained(folder)
 
 
-def one_core() -> None:
-    """So small a model is slowed down by a second thread, and badly so on a busy machine."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-
-
 def free_port() -> int:
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
@@ -82,7 +79,7 @@ def wait_for(what: Callable[[], T], seconds: float = 20.0) -> T:
 class Installation:
     """`start()` and `stop()` may be called again and again: home and port stay."""
 
-    def __init__(self, home: Path, environment: dict[str, str], *, lease_s: float = 2.0) -> None:
+    def __init__(self, home: Path, environment: dict[str, str], *, lease_s: float = 4.0) -> None:
         self.home = home
         self.port = free_port()
         self.environment = {
@@ -96,44 +93,41 @@ class Installation:
         }
         self.said: list[str] = []
         self.process: subprocess.Popen[str] | None = None
-        self.others: list[subprocess.Popen[bytes]] = []
+        self.others: list[subprocess.Popen[str]] = []
         self._http: httpx.Client | None = None
 
     # -- processes
 
     def start(self, *, ready: bool = True) -> None:
         self.said = []
-        self.process = self._run([sys.executable, "-c", "from imfine.cli import main; main()", "up"])
-        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+        self.process = self._run("from imfine.cli import main; main()", "up")
         if ready:
             wait_for(lambda: "?token=" in "".join(self.said) or self._over(), 30)
 
     def start_server_alone(self) -> None:
         """Without children, as on a machine whose workers are elsewhere."""
-        self.process = self._run([sys.executable, "-c", SERVER])
-        threading.Thread(target=self._listen, args=(self.process,), daemon=True).start()
+        self.process = self._run(SERVER)
         wait_for(lambda: self.get("/healthz", strict=False).status_code == 200, 30)
 
-    def start_worker(self, queue: str = "live") -> subprocess.Popen[bytes]:
+    def start_worker(self, queue: str = "live") -> subprocess.Popen[str]:
         """One that is not a child of `up`."""
         wait_for((self.home / "worker-token").exists)
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "imfine.jobs.worker", queue], env=self.environment, preexec_fn=one_core
-        )
+        worker = self._run("from imfine.jobs.worker import main; main()", queue)
         self.others.append(worker)
         wait_for(lambda: worker.pid in {each["pid"] for each in self.workers()}, 30)
         return worker
 
-    def _run(self, command: list[str]) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            command,
+    def _run(self, code: str, *words: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", ONE_CORE + code, *words],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=one_core,
         )
+        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
+        return process
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
