@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from fastapi import Request
@@ -150,7 +150,8 @@ class StrictRequest(Request):
         read = bytearray()
         announced = self.headers.get("content-length", "")
         too_large = announced.isdecimal() and int(announced) > self.limit
-        async for chunk in self.stream():
+        chunks = self.stream()
+        async for chunk in chunks:
             read += chunk
             if len(read) > self.limit or (too_large and len(read) >= HEAD_BYTES):
                 too_large = True
@@ -166,23 +167,23 @@ class StrictRequest(Request):
             )
         )
         refused.head = bytes(read[:HEAD_BYTES])
-        self.scope["state"]["unread"] = not await self._drained()
+        self.scope["state"]["unread"] = not await _drained(chunks)
         self.scope["state"]["refused"] = refused
         return refused
 
-    async def _drained(self) -> bool:
-        """Reads on and forgets, so that the client comes to read the answer. False: it has not finished."""
-        left = DRAIN_BYTES
-        try:
-            async with asyncio.timeout(DRAIN_S):
-                while left > 0:
-                    message = await self.receive()
-                    left -= len(message.get("body", b""))
-                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
-                        return True
-        except (TimeoutError, ClientDisconnect):
-            pass
+
+async def _drained(chunks: AsyncIterator[bytes]) -> bool:
+    """Reads on and forgets, so that the client comes to read the answer. False: it has not finished."""
+    left = DRAIN_BYTES
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            async for chunk in chunks:
+                left -= len(chunk)
+                if left < 0:
+                    return False
+    except (TimeoutError, ClientDisconnect):
         return False
+    return True
 
 
 class WorkerRequest(StrictRequest):

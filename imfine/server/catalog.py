@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +16,11 @@ from imfine.core.catalog import Card
 from imfine.core.families import Layout
 from imfine.core.manifest import manifest
 from imfine.core.recipe import GAIN_MAX, Recipe
-from imfine.errors import Conflict
+from imfine.errors import Conflict, NoNetwork
 from imfine.settings import Settings
 
 KEEP_S = 5.0
+ASK_S = 5.0
 CLASSIC_MIN, CLASSIC_MAX = 0.1, 2.0
 
 
@@ -27,23 +29,38 @@ class Catalog:
     settings: Settings
     _known: dict[tuple[str, str | None], tuple[float, Card, Layout]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _asking: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "catalog"))
 
     def cards(self) -> list[Card]:
         return catalog.cards(self.settings)
 
     def find(self, ref: str, revision: str | None = None) -> tuple[Card, Layout]:
-        """Raises what `catalog.find` raises: not found, gated, refused, broken, no network, not supported."""
-        key = ref, revision
-        now = time.monotonic()
+        """Waits no longer than ASK_S for the Hub; what comes later is there for the next who asks.
+
+        Raises: what `catalog.find` raises (not found, gated, refused, broken, no network, not supported).
+        """
         with self._lock:
-            known = self._known.get(key)
-        if known is not None and known[0] > now:
+            known = self._known.get((ref, revision))
+        if known is not None and known[0] > time.monotonic():
             return known[1], known[2]
+        asked = self._asking.submit(self._ask, ref, revision)
+        try:
+            return asked.result(timeout=ASK_S)
+        except TimeoutError as reason:
+            raise NoNetwork(
+                f"the Hub has told nothing of {ref} for {ASK_S:g} s",
+                remedy="try again in a moment, or choose a model that is here already",
+                field="model",
+                value=ref,
+            ) from reason
+
+    def _ask(self, ref: str, revision: str | None) -> tuple[Card, Layout]:
         card = catalog.find(ref, self.settings, any_folder=False, revision=revision)
         layout = catalog.layout_of(card)
+        now = time.monotonic()
         with self._lock:
-            self._known = {k: v for k, v in self._known.items() if v[0] > now}
-            self._known[key] = now + KEEP_S, card, layout
+            self._known = {key: known for key, known in self._known.items() if known[0] > now}
+            self._known[ref, revision] = now + KEEP_S, card, layout
         return card, layout
 
     def detail(self, ref: str) -> dict[str, Any]:

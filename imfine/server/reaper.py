@@ -23,6 +23,7 @@ from imfine.store import runs
 log = structlog.get_logger()
 
 TICK_S = 0.25
+STOOD_STILL_S = 1.0
 UNCLAIMED_S = 2.0
 RARELY_S = 30.0
 HEAD = 20  # messages go first in, first out: only the head of a queue can have lost its message
@@ -57,7 +58,7 @@ class Reaper:
 
     def tick(self) -> None:
         now = self._clock()
-        if now - self._last_tick > self._life.leases.lease_s / 2:
+        if now - self._last_tick > max(self._life.leases.lease_s / 2, STOOD_STILL_S):
             self._life.leases.renew_all()
         self._last_tick = now
         for run_id in self._life.leases.expired():

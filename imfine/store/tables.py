@@ -49,7 +49,7 @@ runs = Table(
     Column("search", Long, nullable=False),  # id, name, model and prompt, case-folded
     Column("request", Long, nullable=False),
     Column("result", Long),
-    Index("runs_state_queue", "state", "queue", "id"),
+    Index("runs_state", "state", "id", "queue"),
     **MYSQL,
 )
 

@@ -1,4 +1,4 @@
-"""An app on a home of its own; a server on a port of its own. The database is the one `database_url` gives."""
+"""An app on a home of its own, a server on a port of its own; on the database that `database_url` gives."""
 
 from __future__ import annotations
 
@@ -59,3 +59,18 @@ def running(settings: Settings, queue: Queue) -> Iterator[Running]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """For what never reaches the database: one app for a whole file, embedded."""
+    at = tmp_path_factory.mktemp("shared")
+    write_model(at / "home" / "models" / "tiny")
+    settings = Settings(home=at / "home", token=TOKEN, worker_token=WORKER_TOKEN)
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("HF_HUB_CACHE", str(at / "hub"))
+        app = create_app(settings, Queue(), dist=at / "dist")
+        with TestClient(app, base_url="http://127.0.0.1:7878", headers=headers) as client:
+            yield client

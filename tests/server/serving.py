@@ -54,7 +54,9 @@ def write_model(folder: Path) -> None:
             f"{layer}.input_layernorm.weight": (32,),
             f"{layer}.post_attention_layernorm.weight": (32,),
         }
-    save_file({name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, folder / "model.safetensors")
+    save_file(
+        {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}, folder / "model.safetensors"
+    )
 
 
 class Queue:
@@ -92,7 +94,14 @@ class Worker:
         return self.http.post(f"/api/worker/{path}", json=body, headers=self.headers)
 
     def hello(self) -> Any:
-        facts = {"queues": ["live"], "pid": 1, "host": "here", "device": "cpu", "memory_total": 1, "warm": ["tiny"]}
+        facts = {
+            "queues": ["live"],
+            "pid": 1,
+            "host": "here",
+            "device": "cpu",
+            "memory_total": 1,
+            "warm": ["tiny"],
+        }
         return self.post("hello", worker=self.name, version="0", **facts)
 
     def claim(self, run: str, *, redelivered: bool = False) -> Any:

@@ -22,6 +22,12 @@ OPEN = {"/healthz", "/readyz", "/api/login", "/api/logout", "/"}
 
 
 @pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """Nothing here is the database's business."""
+    return f"sqlite:///{tmp_path / 'imfine.db'}"
+
+
+@pytest.fixture
 def stranger(app: FastAPI) -> Iterator[TestClient]:
     with TestClient(app, base_url="http://127.0.0.1:7878") as client:
         yield client
@@ -34,7 +40,11 @@ def test_every_route_but_the_open_ones_wants_a_token(app: FastAPI, stranger: Tes
             continue
         for method in route.methods or ():
             path = route.path.replace("{id:path}", "tiny").replace("{id}", "x" * 26)
-            for headers in ({}, {"Authorization": "Basic dTpw"}, {"Cookie": "imfine_session=1.99999999999.x.y"}):
+            for headers in (
+                {},
+                {"Authorization": "Basic dTpw"},
+                {"Cookie": "imfine_session=1.99999999999.x.y"},
+            ):
                 answer = stranger.request(method, path, headers=headers, content=b"{")
                 assert answer.status_code == 401, (method, path)
                 assert answer.headers["www-authenticate"] == "Bearer"
@@ -45,8 +55,8 @@ def test_every_route_but_the_open_ones_wants_a_token(app: FastAPI, stranger: Tes
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::1", "10.0.0.7:7878"])
 @pytest.mark.parametrize("path", ["/", "/healthz", "/api/runs", "/api/events", "/nothing"])
-def test_a_foreign_host_is_refused_everywhere(client: TestClient, host: str, path: str) -> None:
-    answer = client.get(path, headers={"Host": host})
+def test_a_foreign_host_is_refused_everywhere(shared: TestClient, host: str, path: str) -> None:
+    answer = shared.get(path, headers={"Host": host})
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "forbidden"
 
@@ -54,15 +64,15 @@ def test_a_foreign_host_is_refused_everywhere(client: TestClient, host: str, pat
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://127.0.0.1:9999", "http://localhost:7878", ""]
 )
-def test_a_foreign_origin_is_refused(client: TestClient, origin: str) -> None:
-    assert client.get("/api/runs", headers={"Origin": origin}).status_code == 403
-    assert client.post("/api/login", json={"token": TOKEN}, headers={"Origin": origin}).status_code == 403
+def test_a_foreign_origin_is_refused(shared: TestClient, origin: str) -> None:
+    assert shared.get("/api/runs", headers={"Origin": origin}).status_code == 403
+    assert shared.post("/api/login", json={"token": TOKEN}, headers={"Origin": origin}).status_code == 403
 
 
-def test_our_own_origins_pass(client: TestClient) -> None:
+def test_our_own_origins_pass(shared: TestClient) -> None:
     for base in ("http://127.0.0.1:7878", "http://localhost:7878", "http://[::1]:7878"):
         headers = {"Host": base.removeprefix("http://"), "Origin": base}
-        assert client.get("/api/runs", headers=headers).status_code == 200
+        assert shared.get("/api/runs", headers=headers).status_code == 200
 
 
 class TestPublic:
@@ -143,11 +153,11 @@ def test_another_token_ends_every_session(tmp_path: Path) -> None:
     assert not Auth(Settings(home=tmp_path, token="two")).session_holds(session)
 
 
-def test_every_answer_carries_its_headers(client: TestClient) -> None:
+def test_every_answer_carries_its_headers(shared: TestClient) -> None:
     for path in ("/", "/healthz", "/api/runs", "/api/nothing"):
-        headers = client.get(path, headers={"X-Request-Id": "mine-1"}).headers
+        headers = shared.get(path, headers={"X-Request-Id": "mine-1"}).headers
         assert headers["x-request-id"] == "mine-1"
         assert "default-src 'self'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"
-    assert len(client.get("/healthz", headers={"X-Request-Id": "a b\n"}).headers["x-request-id"]) == 16
+    assert len(shared.get("/healthz", headers={"X-Request-Id": "a b\n"}).headers["x-request-id"]) == 16

@@ -50,7 +50,16 @@ def test_a_sweep_goes_to_the_batch_queue(client: TestClient, queue: Queue) -> No
 
 
 @pytest.mark.parametrize(
-    "prompt", ["😀👩‍👩‍👧‍👦", "مرحبا بالعالم", "나는 슈퍼맨이 되고 싶다", "a\u2028b\u202ec\x1b[31m", " ", "\n\r\n", "%'\"\\;--"]
+    "prompt",
+    [
+        "😀👩‍👩‍👧‍👦",
+        "مرحبا بالعالم",
+        "나는 슈퍼맨이 되고 싶다",
+        "a\u2028b\u202ec\x1b[31m",
+        " ",
+        "\n\r\n",
+        "%'\"\\;--",
+    ],
 )
 def test_any_text_is_stored_exactly(client: TestClient, prompt: str) -> None:
     run = post(client, prompt=prompt).json()
@@ -112,64 +121,78 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "field"), REFUSED, ids=[f"{field}-{i}" for i, (_, field) in enumerate(REFUSED)])
-def test_what_is_wrong_is_named(client: TestClient, wrong: dict[str, Any], field: str) -> None:
-    answer = post(client, **wrong)
+@pytest.mark.parametrize(
+    ("wrong", "field"), REFUSED, ids=[f"{field}-{i}" for i, (_, field) in enumerate(REFUSED)]
+)
+def test_what_is_wrong_is_named(shared: TestClient, wrong: dict[str, Any], field: str) -> None:
+    answer = post(shared, **wrong)
     assert answer.status_code == 422, answer.text
     error = answer.json()["error"]
     assert error["field"] == field
     assert error["message"]
     assert error["remedy"]
-    assert client.get("/api/runs").json()["total"] == 0
+    assert shared.get("/api/runs").json()["total"] == 0
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", str(2**63), "9" * 5000])
-def test_numbers_that_json_or_the_store_cannot_carry(client: TestClient, number: str) -> None:
+@pytest.mark.parametrize(
+    "number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", str(2**63), "9" * 5000]
+)
+def test_numbers_that_json_or_the_store_cannot_carry(shared: TestClient, number: str) -> None:
     body = json.dumps(ask(recipe={"bands": {"attn": [1, 1, "HERE", 1]}})).replace('"HERE"', number)
-    answer = raw(client, body)
+    answer = raw(shared, body)
     assert answer.status_code == 422
     assert answer.json()["error"]["field"] == "recipe.bands.attn.2"
 
 
 @pytest.mark.parametrize("escape", ["\\ud83d", "\\udc00 tail", "\\u0000"])
-def test_characters_that_cannot_be_stored(client: TestClient, escape: str) -> None:
-    answer = raw(client, json.dumps(ask(prompt="HERE")).replace("HERE", escape))
+def test_characters_that_cannot_be_stored(shared: TestClient, escape: str) -> None:
+    answer = raw(shared, json.dumps(ask(prompt="HERE")).replace("HERE", escape))
     assert answer.status_code == 422
     assert answer.json()["error"]["field"] == "prompt"
 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b'{"a":' * 100_000, b"[" * 39 + b"]" * 39, b'{"a":"\n"}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff\xfe",
+        b'{"a":' * 100_000,
+        b"[" * 39 + b"]" * 39,
+        b'{"a":"\n"}',
+    ],
     ids=range(9),
 )
-def test_what_is_no_object_is_refused(client: TestClient, body: bytes) -> None:
-    answer = raw(client, body)
+def test_what_is_no_object_is_refused(shared: TestClient, body: bytes) -> None:
+    answer = raw(shared, body)
     assert answer.status_code == 422, answer.text
     assert answer.json()["error"]["field"] == "body"
 
 
-def test_json_must_be_declared(client: TestClient) -> None:
-    answer = client.post("/api/runs", content=json.dumps(ask()), headers={"Content-Type": "text/plain"})
+def test_json_must_be_declared(shared: TestClient) -> None:
+    answer = shared.post("/api/runs", content=json.dumps(ask()), headers={"Content-Type": "text/plain"})
     assert answer.status_code == 422
     assert "application/json" in answer.json()["error"]["remedy"]
 
 
-def test_a_prompt_of_ten_megabytes_is_told_the_limit_in_tokens(client: TestClient) -> None:
-    answer = post(client, prompt="long " * 2_000_000)
+def test_a_prompt_of_ten_megabytes_is_told_the_limit_in_tokens(shared: TestClient) -> None:
+    answer = post(shared, prompt="long " * 2_000_000)
     assert answer.status_code == 413
     error = answer.json()["error"]
     assert error["code"] == "prompt_too_long"
     assert error["params"]["tokens"] == 512
 
 
-def test_a_body_that_does_not_tell_its_size_is_stopped(client: TestClient) -> None:
+def test_a_body_that_does_not_tell_its_size_is_stopped(shared: TestClient) -> None:
     def chunks() -> Any:
         yield b'{"prompt": "'
         for _ in range(40):
             yield b"x" * 65536
 
-    answer = client.post("/api/runs", content=chunks(), headers={"Content-Type": "application/json"})
+    answer = shared.post("/api/runs", content=chunks(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "too_large"
 
@@ -185,9 +208,9 @@ def test_a_body_that_does_not_tell_its_size_is_stopped(client: TestClient) -> No
     ],
 )
 def test_the_model_is_checked_before_the_run_is_taken(
-    client: TestClient, model: str, status: int, code: str
+    shared: TestClient, model: str, status: int, code: str
 ) -> None:
-    answer = post(client, model=model)
+    answer = post(shared, model=model)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
@@ -220,8 +243,8 @@ def test_the_same_key_with_another_body_conflicts(client: TestClient) -> None:
     assert other.json()["id"] != first.json()["id"]
 
 
-def test_a_key_that_is_too_long(client: TestClient) -> None:
-    answer = client.post("/api/runs", json=ask(), headers={"Idempotency-Key": "k" * 201})
+def test_a_key_that_is_too_long(shared: TestClient) -> None:
+    answer = shared.post("/api/runs", json=ask(), headers={"Idempotency-Key": "k" * 201})
     assert answer.status_code == 422
 
 
@@ -308,26 +331,26 @@ def test_again_asks_the_same(client: TestClient, queue: Queue) -> None:
 # ---------------------------------------------------------------- models
 
 
-def test_models_are_described(client: TestClient) -> None:
-    cards = client.get("/api/models").json()["items"]
+def test_models_are_described(shared: TestClient) -> None:
+    cards = shared.get("/api/models").json()["items"]
     assert "tiny" in [card["id"] for card in cards]
-    detail = client.get("/api/models/tiny").json()
+    detail = shared.get("/api/models/tiny").json()
     assert detail["card"]["ready"] is True
     assert detail["layout"]["layers"] == 4
     assert detail["layout"]["eps_knob_max"] == pytest.approx(5)
     assert detail["tensors"] == 38
 
 
-def test_a_manifest_counts_what_a_recipe_touches(client: TestClient) -> None:
+def test_a_manifest_counts_what_a_recipe_touches(shared: TestClient) -> None:
     body = {"model": "tiny", "recipe": {"attn": 1.2}}
-    manifest = client.post("/api/manifest", json=body).json()
+    manifest = shared.post("/api/manifest", json=body).json()
     assert (manifest["touched"], manifest["total"]) == (12, 38)
-    assert client.post("/api/manifest", json=body | {"model": "smollm2-135m"}).status_code == 409
-    assert client.post("/api/manifest", json=body | {"recipe": {"attn": 9}}).status_code == 422
+    assert shared.post("/api/manifest", json=body | {"model": "smollm2-135m"}).status_code == 409
+    assert shared.post("/api/manifest", json=body | {"recipe": {"attn": 9}}).status_code == 422
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "%2e%2e/x", "%252e%252e", "/etc/passwd", "a\x00b"])
-def test_model_paths_lead_nowhere_else(client: TestClient, path: str) -> None:
-    answer = client.get(f"/api/models/{path}") if "\0" not in path else client.get("/api/models/a%00b")
+def test_model_paths_lead_nowhere_else(shared: TestClient, path: str) -> None:
+    answer = shared.get(f"/api/models/{path}") if "\0" not in path else shared.get("/api/models/a%00b")
     assert answer.status_code in (404, 422)
     assert "root:" not in answer.text

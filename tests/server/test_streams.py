@@ -206,3 +206,24 @@ def test_a_last_id_that_is_none(running: Running, last: str) -> None:
     answer = running.http.get("/api/events", params={"last": last})
     assert answer.status_code == 422
     assert answer.json()["error"]["field"] == "last"
+
+
+def test_a_body_without_end_is_answered_and_cut_off(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imfine.server.body.DRAIN_BYTES", 100_000)
+    sender = socket.create_connection(("127.0.0.1", running.port))
+    sender.settimeout(10)
+    head = (
+        f"POST /api/runs HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    sender.sendall(head.encode())
+    for _ in range(18):
+        sender.sendall(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+    heard = b""
+    while part := sender.recv(4096):
+        heard += part
+    assert heard.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in heard.lower()
+    sender.close()

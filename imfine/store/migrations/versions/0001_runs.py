@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("search", LONG, nullable=False),
         sa.Column("request", LONG, nullable=False),
         sa.Column("result", LONG),
-        sa.Index("runs_state_queue", "state", "queue", "id"),
+        sa.Index("runs_state", "state", "id", "queue"),
         **MYSQL,
     )
     op.create_table(
