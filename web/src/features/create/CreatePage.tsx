@@ -6,9 +6,9 @@ import { modelQuery, modelsQuery } from "@/api/models";
 import { useChosenModel } from "@/shared/store/model";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import classes from "./CreatePage.module.css";
-import { heardKey, useDraft } from "./logic/draft";
+import { useDraft } from "./logic/draft";
 import { changeOf, isBusy } from "./logic/lanes";
-import type { KnobName, RecipeJson } from "./logic/recipe";
+import type { KnobName } from "./logic/recipe";
 import { useWords } from "./messages";
 import { baseKeyOf, connect, reopen, useLanes } from "./studio";
 import { Equalizer } from "./ui/Equalizer";
@@ -19,7 +19,6 @@ import { Lanes, useChangeWords } from "./ui/Lanes";
 import { ManifestLine } from "./ui/ManifestLine";
 import { PromptBox } from "./ui/PromptBox";
 import { SettingsFold } from "./ui/SettingsFold";
-import { Share } from "./ui/Share";
 import { Failure, Notices } from "./ui/Status";
 import { useCreateKeys } from "./useCreateKeys";
 
@@ -46,7 +45,6 @@ export default function CreatePage({ run }: { run: string | null }) {
   const models = useQuery(modelsQuery);
   const layout = detail.data?.layout ?? null;
   const reach = layout ?? UNKNOWN;
-  const recipeKey = useDraft((draft) => heardKey(draft, reach.layers));
 
   useEffect(() => {
     if (model === "" || detail.isPending) return;
@@ -77,7 +75,6 @@ export default function CreatePage({ run }: { run: string | null }) {
   const fresh = state.state === "idle" && state.base.ids.length === 0;
   const change = changeOf(state);
   const said = changeWords(change) || t(busy ? "change.waiting" : "change.still");
-  const asked = { model, prompt, recipe: JSON.parse(recipeKey) as RecipeJson, sampling };
   const knob = (name: KnobName, compact = false) => (
     <Knob key={name} name={name} model={model} layout={reach} onTouch={setTouched} compact={compact} />
   );
@@ -116,22 +113,13 @@ export default function CreatePage({ run }: { run: string | null }) {
         {unopened ? <ErrorNote error={unopened} /> : null}
         <Failure state={state} />
         <Notices notices={state.notices} models={models.data ?? []} />
-        <Lanes
-          state={state}
-          held={held}
-          onHold={setHeld}
-          share={
-            state.tuned.ids.length > 0 ? (
-              <Share asked={asked} state={state} change={changeWords(change)} />
-            ) : null
-          }
-        />
-        <Filmstrip baseKey={baseKey} recipeKey={recipeKey} />
+        <Lanes state={state} held={held} onHold={setHeld} model={model} layers={reach.layers} />
+        <Filmstrip baseKey={baseKey} layers={reach.layers} />
       </section>
 
       <div className={classes.deep}>
         {layout ? <Equalizer layout={layout} /> : null}
-        {layout ? <ManifestLine model={model} recipeKey={recipeKey} /> : null}
+        {layout ? <ManifestLine model={model} layers={reach.layers} /> : null}
         {detail.data && !layout ? <p className={classes.note}>{t("model.notReady")}</p> : null}
       </div>
     </div>
@@ -144,9 +132,12 @@ function useAway(of: React.RefObject<HTMLElement | null>): boolean {
   useEffect(() => {
     const element = of.current;
     if (!element || typeof IntersectionObserver === "undefined") return;
-    const observer = new IntersectionObserver(([entry]) => {
-      if (entry) setAway(!entry.isIntersecting && entry.boundingClientRect.top < 0);
-    });
+    const observer = new IntersectionObserver(
+      ([entry]) => {
+        if (entry) setAway(!entry.isIntersecting && entry.boundingClientRect.top < 0);
+      },
+      { rootMargin: "-150px 0px 0px 0px" }, // the bar on top, and the room the slider at hand takes
+    );
     observer.observe(element);
     return () => observer.disconnect();
   }, [of]);

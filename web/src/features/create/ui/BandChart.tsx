@@ -20,6 +20,7 @@ import classes from "./BandChart.module.css";
 
 const PARTS = ["attn", "mlp"] as const;
 type Part = (typeof PARTS)[number];
+const QUIETLY: FocusOptions & { focusVisible: boolean } = { preventScroll: true, focusVisible: false };
 const LEFT = 46;
 const RIGHT = 8;
 const LANE = 92;
@@ -89,7 +90,7 @@ export function BandChart({ layers, linked, selected, onSelect }: Props) {
   const onPointerDown = (part: Part) => (event: PointerEvent<SVGRectElement>) => {
     if (event.button !== 0) return;
     event.currentTarget.setPointerCapture(event.pointerId);
-    event.currentTarget.focus({ preventScroll: true });
+    event.currentTarget.focus(QUIETLY);
     event.preventDefault();
     beginGesture();
     const stroke = strokeAt(event, part);

@@ -1,7 +1,7 @@
 /** The equalizer panel: folded until wanted (and remembered), a curve or a table of numbers, a layer's solo and mute,
  *  the points beneath. Knows the draft and the model's layout. */
 import { IconChevronRight } from "@tabler/icons-react";
-import { useState } from "react";
+import { memo, useState } from "react";
 import type { Layout } from "@/api/types";
 import { Button } from "@/shared/ui/Button";
 import { groupsOf } from "../logic/curve";
@@ -15,7 +15,7 @@ import classes from "./Equalizer.module.css";
 import { NumberBox } from "./NumberBox";
 import { Points } from "./Points";
 
-export function Equalizer({ layout }: { layout: Layout }) {
+export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout }) {
   const t = useWords();
   const { layers } = layout;
   const { equalizer: open, linked, table, set } = useView();
@@ -125,4 +125,4 @@ export function Equalizer({ layout }: { layout: Layout }) {
       ) : null}
     </section>
   );
-}
+});

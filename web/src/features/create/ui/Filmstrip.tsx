@@ -1,5 +1,6 @@
 /** Every recipe heard on this prompt, newest first; a click brings recipe and answer back. Knows kept variants. */
 import { useMemo } from "react";
+import { heardKey, useDraft } from "../logic/draft";
 import { formatGain, type RecipeJson, short } from "../logic/recipe";
 import { isCollapsed, useVariants, type Variant } from "../logic/variants";
 import { useWords } from "../messages";
@@ -17,7 +18,8 @@ export function useRecipeName(): (recipe: RecipeJson) => string {
   };
 }
 
-export function Filmstrip({ baseKey, recipeKey }: { baseKey: string; recipeKey: string }) {
+export function Filmstrip({ baseKey, layers }: { baseKey: string; layers: number }) {
+  const recipeKey = useDraft((draft) => heardKey(draft, layers));
   const t = useWords();
   const nameOf = useRecipeName();
   const items = useVariants((kept) => kept.items);

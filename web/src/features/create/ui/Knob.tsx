@@ -1,5 +1,5 @@
 /** A knob of the recipe: its name, what it means, its slider and its number. Knows the draft's one value. */
-import { useId, useMemo } from "react";
+import { memo, useId, useMemo } from "react";
 import type { Layout } from "@/api/types";
 import { beginGesture, endGesture, setKnob, useDraft } from "../logic/draft";
 import { epsOf, formatEps, limitsOf, scaleOf } from "../logic/knob";
@@ -18,7 +18,7 @@ type Props = {
   compact?: boolean;
 };
 
-export function Knob({ name, model, layout, onTouch, compact }: Props) {
+export const Knob = memo(function Knob({ name, model, layout, onTouch, compact }: Props) {
   const t = useWords();
   const id = useId();
   const value = useDraft((draft) => draft.recipe[name]);
@@ -92,4 +92,4 @@ export function Knob({ name, model, layout, onTouch, compact }: Props) {
           ))}
     </div>
   );
-}
+});

@@ -1,6 +1,7 @@
 /** One lane: whose it is, its answer, its numbers. Knows a lane's view, not where it came from. */
 import { IconShieldCheck, IconShieldX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
+import { number } from "@/shared/i18n/format";
 import { type Span, wordsOf } from "../logic/diff";
 import type { LaneView, Result } from "../logic/lanes";
 import { COLLAPSE } from "../logic/variants";
@@ -43,7 +44,9 @@ export function LaneCard({ kind, lane, title, busy, spans, chosen, onChoose, too
         {tools}
         <span className={classes.count}>
           {empty ? null : t("lanes.tokens", { count: ids.length })}
-          {ended ? ` · ${t("lanes.speed", { n: Math.round(ended.tokensPerSecond) })}` : null}
+          {ended
+            ? ` · ${t("lanes.speed", { n: number(ended.tokensPerSecond, ended.tokensPerSecond < 10 ? 1 : 0) })}`
+            : null}
         </span>
       </header>
       {empty && !streaming ? (
@@ -91,7 +94,7 @@ function MeasureList({
     {
       name: t("lanes.expected"),
       help: t("lanes.expectedHelp"),
-      value: measures.expected_by_original?.toFixed(2),
+      value: measures.expected_by_original?.toFixed(2).replace("-", "−"),
     },
     {
       name: t("lanes.reference"),
@@ -100,20 +103,22 @@ function MeasureList({
     },
   ];
   return (
-    <dl className={classes.measures}>
-      {rows.map(({ name, help, value }) =>
-        value === undefined ? null : (
-          <div key={name}>
-            <dt>
-              {name}
-              <Help about={name}>{help}</Help>
-            </dt>
-            <dd>{value}</dd>
-          </div>
-        ),
-      )}
-      {known && known !== "stop" ? <div className={classes.reason}>{t(`lanes.reason.${known}`)}</div> : null}
-    </dl>
+    <>
+      <dl className={classes.measures}>
+        {rows.map(({ name, help, value }) =>
+          value === undefined ? null : (
+            <div key={name}>
+              <dt>
+                {name}
+                <Help about={name}>{help}</Help>
+              </dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+        )}
+      </dl>
+      {known && known !== "stop" ? <p className={classes.reason}>{t(`lanes.reason.${known}`)}</p> : null}
+    </>
   );
 }
 

@@ -1,6 +1,6 @@
 /** Both answers side by side, what differs, what can be done with them. Knows lanes and the draft's words. */
 import { IconEye } from "@tabler/icons-react";
-import { type ReactNode, useCallback, useMemo, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { Button } from "@/shared/ui/Button";
 import { changedSpans, type Span } from "../logic/diff";
 import { type Change, changeOf, isBusy, type LanesState, textOf } from "../logic/lanes";
@@ -8,6 +8,7 @@ import { useView } from "../logic/view";
 import { useWords } from "../messages";
 import { Checksum, LaneCard } from "./LaneCard";
 import classes from "./Lanes.module.css";
+import { Share } from "./Share";
 import { Phase } from "./Status";
 import { TokenPanel } from "./TokenPanel";
 
@@ -22,9 +23,15 @@ export function useChangeWords(): (change: Change) => string {
   };
 }
 
-type Props = { state: LanesState; held: boolean; onHold: (held: boolean) => void; share: ReactNode };
+type Props = {
+  state: LanesState;
+  held: boolean;
+  onHold: (held: boolean) => void;
+  model: string;
+  layers: number;
+};
 
-export function Lanes({ state, held, onHold, share }: Props) {
+export function Lanes({ state, held, onHold, model, layers }: Props) {
   const t = useWords();
   const changeWords = useChangeWords();
   const { diff, set } = useView();
@@ -83,7 +90,9 @@ export function Lanes({ state, held, onHold, share }: Props) {
             {t("lanes.diff")}
           </Button>
         ) : null}
-        {share}
+        {tuned.ids.length > 0 ? (
+          <Share model={model} layers={layers} state={state} change={changeWords(change)} />
+        ) : null}
       </div>
       {chosen !== null ? (
         <TokenPanel token={chosen} base={base} tuned={tuned} onClose={() => setToken(null)} />

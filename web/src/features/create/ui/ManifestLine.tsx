@@ -6,6 +6,7 @@ import { Trans } from "react-i18next";
 import { api, body } from "@/api/client";
 import type { Manifest } from "@/api/types";
 import { percent } from "@/shared/i18n/format";
+import { heardKey, useDraft } from "../logic/draft";
 import { formatEps } from "../logic/knob";
 import { formatGain } from "../logic/recipe";
 import { useWords } from "../messages";
@@ -31,7 +32,8 @@ function useManifest(model: string, recipeKey: string) {
   });
 }
 
-export function ManifestLine({ model, recipeKey }: { model: string; recipeKey: string }) {
+export function ManifestLine({ model, layers }: { model: string; layers: number }) {
+  const recipeKey = useDraft((draft) => heardKey(draft, layers));
   const t = useWords();
   const { data } = useManifest(model, recipeKey);
   if (recipeKey === "{}") return <p className={classes.line}>{t("manifest.none")}</p>;

@@ -1,6 +1,6 @@
 /** What is asked: the prompt, its hint, first examples, the settings beneath. ⌘/Ctrl+Enter runs; a Korean input
  *  method's own Enter does not. Knows the draft and the model's card. */
-import { useId } from "react";
+import { memo, useId } from "react";
 import type { Card } from "@/api/types";
 import { languageName } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/i18n";
@@ -18,7 +18,7 @@ const NATIVE = ["native1", "native2", "native3"] as const;
 
 type Props = { card: Card | null; busy: boolean; changed: boolean; fresh: boolean };
 
-export function PromptBox({ card, busy, changed, fresh }: Props) {
+export const PromptBox = memo(function PromptBox({ card, busy, changed, fresh }: Props) {
   const t = useWords();
   const id = useId();
   const prompt = useDraft((draft) => draft.prompt);
@@ -83,4 +83,4 @@ export function PromptBox({ card, busy, changed, fresh }: Props) {
       ) : null}
     </div>
   );
-}
+});

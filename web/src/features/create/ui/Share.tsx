@@ -9,15 +9,21 @@ import { useLanguage } from "@/shared/i18n/i18n";
 import { Button } from "@/shared/ui/Button";
 import { copyText } from "@/shared/ui/ErrorNote";
 import { type Asked, asCommand, asCurl, asJson, asPython } from "../logic/copyAs";
+import { heardKey, useDraft } from "../logic/draft";
 import { exportHtml } from "../logic/exportHtml";
 import { type LanesState, textOf } from "../logic/lanes";
+import type { RecipeJson } from "../logic/recipe";
 import { toRequest } from "../logic/sampling";
 import { useWords } from "../messages";
 import classes from "./Share.module.css";
 
-type Props = { asked: Asked; state: LanesState; change: string };
+type Props = { model: string; layers: number; state: LanesState; change: string };
 
-export function Share({ asked, state, change }: Props) {
+export function Share({ model, layers, state, change }: Props) {
+  const prompt = useDraft((draft) => draft.prompt);
+  const sampling = useDraft((draft) => draft.sampling);
+  const recipe = JSON.parse(useDraft((draft) => heardKey(draft, layers))) as RecipeJson;
+  const asked: Asked = { model, prompt, recipe, sampling };
   const t = useWords();
   const lang = useLanguage();
   const session = useQuery({

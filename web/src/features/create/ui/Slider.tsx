@@ -19,6 +19,7 @@ type Props = {
   onGesture: (state: "begin" | "end") => void;
 };
 
+const QUIETLY: FocusOptions & { focusVisible: boolean } = { preventScroll: true, focusVisible: false };
 const percent = (fraction: number): string => `${fraction * 100}%`;
 const GAP = "var(--thumb-half)"; // the thumb's middle stays within the track
 
@@ -47,7 +48,7 @@ export function Slider(props: Props) {
     const onThumb = Math.abs(x - at) * width <= 16;
     drag.current = { scale, grab: onThumb ? x - at : 0 };
     event.currentTarget.setPointerCapture(event.pointerId);
-    event.currentTarget.querySelector<HTMLElement>("[role=slider]")?.focus({ preventScroll: true });
+    event.currentTarget.querySelector<HTMLElement>("[role=slider]")?.focus(QUIETLY);
     event.preventDefault();
     setDragging(true);
     onGesture("begin");

@@ -9,7 +9,7 @@ import classes from "./TokenPanel.module.css";
 type Props = { token: number; base: LaneView; tuned: LaneView; onClose: () => void };
 
 /** What a token's text looks like where spaces and line ends matter. */
-const visible = (text: string): string => text.replaceAll("\n", "↵").replace(/^ /, "␣") || "∅";
+const visible = (text: string): string => text.replaceAll("\n", "↵").trim() || (text === "" ? "∅" : "␣");
 
 export function TokenPanel({ token, base, tuned, onClose }: Props) {
   const t = useWords();
@@ -61,6 +61,7 @@ function Candidates({
           {top.map((candidate) => (
             <li key={candidate.id} data-chosen={candidate.id === id || undefined}>
               <span className={classes.word}>
+                {candidate.text.startsWith(" ") ? <span className={classes.space}>·</span> : null}
                 {visible(candidate.text)}
                 {candidate.id === id ? <span className="visually-hidden"> ({t("token.chosen")})</span> : null}
               </span>
