@@ -117,7 +117,7 @@ def _filtered(query: Select[Any], wanted: Filter) -> Select[Any]:
         if value is not None:
             query = query.where(column == value)
     if wanted.q:
-        query = query.where(runs.c.search.contains(wanted.q.casefold(), autoescape=True))
+        query = query.where(func.instr(runs.c.search, wanted.q.casefold()) > 0)
     return query
 
 
