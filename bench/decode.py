@@ -6,6 +6,7 @@ import argparse
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -43,7 +44,7 @@ def ours(
     return work
 
 
-def generate(model: LoadedModel, tokens: int, module: torch.nn.Module | None = None) -> Callable[[], None]:
+def generate(model: LoadedModel, tokens: int, module: Any = None) -> Callable[[], None]:
     batch = model.tokenizer(PROMPT, return_tensors="pt")
 
     def work() -> None:
@@ -64,7 +65,7 @@ def multiplied_one_by_one(model: LoadedModel, recipes: list[Recipe], tokens: int
             tuned = copy.deepcopy(plain)
             with torch.no_grad():
                 for layer, gain in recipe.gains(model.layout).weights.items():
-                    tuned.get_submodule(layer).weight.mul_(gain.values[0])
+                    tuned.get_parameter(f"{layer}.weight").mul_(gain.values[0])
             generate(model, tokens, tuned)()
 
     return work

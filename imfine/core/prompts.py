@@ -58,9 +58,10 @@ def _rendered(tokenizer: Any, prompt: Prompt) -> str:
     turns = [{"role": m.role, "content": m.content} for m in messages]
     try:
         text: str = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    except TemplateError as e:  # a template may refuse, e.g. Gemma's a system turn
+    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as e:
+        # a template may refuse, e.g. Gemma's a system turn; and it is the model's, so it may be wrong
         raise Invalid(
-            f"the model's chat template refuses these turns: {e.message or type(e).__name__}",
+            f"the model's chat template refuses these turns: {str(e) or type(e).__name__}",
             remedy="change the turns' roles, or complete the text as it stands (raw)",
             field="prompt",
             value=" ".join(m.role for m in messages),

@@ -306,7 +306,12 @@ def test_a_chat_template_is_used_with_several_turns_unless_raw():
 
 @pytest.mark.parametrize(
     "template",
-    ["{{ raise_exception('no system turn') }}", "{{ ''.__class__.__mro__[1].__subclasses__() }}", "{{ 1 "],
+    [
+        "{{ 'a' + 1 }}",
+        "{{ raise_exception('no system turn') }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ 1 ",
+    ],
 )
 def test_a_template_can_refuse_but_not_escape(template):
     model = loaded(chat=True)
