@@ -160,11 +160,7 @@ def _notices(model: LoadedModel, opened: Opened, encoded: dict[Prompt, tuple[int
     notices: list[Event] = []
     for prompt, ids in encoded.items():
         words = prompt if isinstance(prompt, str) else "\n".join(m.content for m in prompt)
-        if (
-            (model.card is not None)
-            and (notice := language_notice(model.card, words))
-            and notice not in notices
-        ):
+        if (notice := language_notice(model.card, words)) and notice not in notices:
             notices.append(notice)
         wanted, context = opened.request.sampling.max_new_tokens, model.layout.context_length
         if len(ids) + wanted > context:
