@@ -152,7 +152,7 @@ def test_a_store_that_is_away_and_comes_back(
 
 
 def test_after_a_restart_a_silent_worker_has_one_lease(settings: Settings, queue: Queue) -> None:
-    short = settings.model_copy(update={"lease_s": 0.5})
+    short = settings.model_copy(update={"lease_s": 2.0})
     headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}  # type: ignore[union-attr]
     with TestClient(create_app(short, queue), base_url="http://localhost", headers=headers) as client:
         kept, lost = submit(client), submit(client)

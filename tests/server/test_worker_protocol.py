@@ -149,24 +149,24 @@ def test_what_a_worker_sends_is_checked(client: TestClient, worker: Worker) -> N
 class TestLeases:
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        return settings.model_copy(update={"lease_s": 0.6, "max_attempts": 2})
+        return settings.model_copy(update={"lease_s": 1.5, "max_attempts": 2})
 
     def test_a_silent_worker_loses_its_run(self, client: TestClient, worker: Worker, queue: Queue) -> None:
         run = submit(client)
         worker.claim(run)
-        until(lambda: show(client, run)["state"] == "queued", within_s=3)
+        until(lambda: show(client, run)["state"] == "queued")
         until(lambda: queue.times(run) == 2)
         assert worker.heartbeat(run).status_code == 409  # it wakes
         assert worker.events(run, 1, tokens(0)).status_code == 409
         other = Worker(client, "worker-2")
         assert other.claim(run).json()["attempt"] == 2
-        until(lambda: show(client, run)["state"] == "failed", within_s=3)
+        until(lambda: show(client, run)["state"] == "failed")
         assert "2 times" in show(client, run)["error"]["message"]
 
     def test_a_heartbeat_keeps_it(self, client: TestClient, worker: Worker) -> None:
         run = submit(client)
         worker.claim(run)
-        end = time.monotonic() + 1.8
+        end = time.monotonic() + 4
         while time.monotonic() < end:
             assert worker.heartbeat(run).status_code == 200
             time.sleep(0.1)
@@ -176,7 +176,7 @@ class TestLeases:
         run = submit(client)
         worker.claim(run)
         client.post(f"/api/runs/{run}/cancel")
-        until(lambda: show(client, run)["state"] == "cancelled", within_s=3)
+        until(lambda: show(client, run)["state"] == "cancelled")
 
 
 def test_tokens_open_their_own_doors_only(client: TestClient, worker: Worker) -> None:
