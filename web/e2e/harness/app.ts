@@ -104,7 +104,7 @@ export class App {
         stdio: "inherit",
       });
     mkdirSync(join(this.home, "models"), { recursive: true });
-symlinkSync(join(models, STARTER), join(this.home, "models", STARTER));
+    symlinkSync(join(models, STARTER), join(this.home, "models", STARTER));
   }
 }
 

@@ -59,12 +59,24 @@ export class Studio {
     await this.answered();
   }
 
-  /** Waits until both lanes have ended. */
+  /** Waits until both lanes have ended, and show their own answer. */
   async answered(): Promise<void> {
-    for (const lane of ["Original", "Tuned"] as const)
-      await this.lane(lane)
+    await this.page.getByRole("button", { name: /^(Answer|답 듣기)$/ }).waitFor({ timeout: 60_000 });
+    for (const kind of ["base", "tuned"])
+      await this.page
+        .locator(`section[data-kind=${kind}][aria-busy=false]:not([data-stale])`)
         .getByText(/tokens\/s|토큰\/초/)
         .waitFor({ timeout: 60_000 });
+  }
+
+  /** Asks, and returns while the answer is being said. */
+  async begun(prompt: string): Promise<void> {
+    await this.prompt.fill(prompt);
+    await this.page.getByRole("button", { name: /^(Answer|답 듣기)$/ }).click();
+    await this.page
+      .locator("section[data-kind=tuned][aria-busy=true]")
+      .getByText(/\d tokens?/)
+      .waitFor({ timeout: 60_000 });
   }
 
   /** What the page says of the last move: "First change at token k" or "No token changed". */

@@ -29,7 +29,10 @@ describe("create", { timeout: 400_000 }, () => {
   test("the first answer takes three clicks: choose, example, and it is there", async () => {
     await studio.page.getByRole("button", { name: PROMPT }).click();
     await studio.answered();
-    await studio.lane("Original").getByText(/Verified/).waitFor();
+    await studio
+      .lane("Original")
+      .getByText(/Verified/)
+      .waitFor();
   });
 
   test("with the keyboard alone", async () => {
@@ -97,12 +100,7 @@ describe("create", { timeout: 400_000 }, () => {
   });
 
   test("a stop ends the answer, and what was said stays", async () => {
-    await studio.prompt.fill("Tell me a very long story about the sea.");
-    await studio.page.getByRole("button", { name: "Answer", exact: true }).click();
-    await studio
-      .lane("Tuned")
-      .getByText(/\d tokens?/)
-      .waitFor();
+    await studio.begun("Tell me a very long story about the sea.");
     await studio.page.getByRole("button", { name: "Stop", exact: true }).click();
     await studio.page.getByRole("button", { name: "Answer", exact: true }).waitFor({ timeout: 10_000 });
     assert.ok((await studio.lane("Original").innerText()).length > 20);

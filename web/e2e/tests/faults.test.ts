@@ -21,12 +21,7 @@ describe("faults", { timeout: 300_000 }, () => {
   test("kill -9 of the live worker in mid-answer: it is answered again, and the page goes on", async () => {
     const studio = await Studio.begin(browser, app);
     await studio.ask("Say hello."); // the model is warm
-    await studio.prompt.fill("Tell me a long story about a lighthouse.");
-    await studio.page.getByRole("button", { name: "Answer", exact: true }).click();
-    await studio
-      .lane("Tuned")
-      .getByText(/\d{1,2} tokens/)
-      .waitFor();
+    await studio.begun("Tell me a long story about a lighthouse.");
     app.killLiveWorker();
     await studio.answered();
     const { items } = await app.api<{ items: { id: string; state: string; attempt: number }[] }>(
@@ -39,12 +34,7 @@ describe("faults", { timeout: 300_000 }, () => {
 
   test("the server dies while it streams: the page reconnects and the answer ends whole", async () => {
     const studio = await Studio.begin(browser, app);
-    await studio.prompt.fill("Tell me a long story about a river.");
-    await studio.page.getByRole("button", { name: "Answer", exact: true }).click();
-    await studio
-      .lane("Tuned")
-      .getByText(/\d{1,2} tokens/)
-      .waitFor();
+    await studio.begun("Tell me a long story about a river.");
     await app.crash();
     await app.up();
     await studio.answered();
