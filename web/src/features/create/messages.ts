@@ -57,7 +57,7 @@ const en = {
     changed: "changed",
     classic: "classic",
     outOfRange: "Give a number from {{min}} to {{max}}",
-    collapse: "Measured here: from {{at}} on, the answer broke down (repetition {{repetition}})",
+    collapse: "Measured here: from {{at}} on, the answer broke down ({{why}})",
     undo: "Undo",
     redo: "Redo",
     reset: "Reset all knobs",
@@ -153,7 +153,6 @@ const en = {
     referenceHelp:
       "The loss of this lane's model on a text that neither wrote. A large rise says that the model as a whole has suffered.",
     repetitionHelp: "The share of word pairs that are repeats. Above 0.5 it is mostly a loop.",
-    collapse: "Collapsed: repetition {{value}}",
     reason: {
       stop: "complete",
       length: "cut at the longest answer",
@@ -161,6 +160,11 @@ const en = {
       cancelled: "stopped",
     },
     help: "What is this?",
+  },
+  collapse: {
+    is: "Collapse: {{why}}",
+    repetition: "repetition {{value}}",
+    loss: "loss on the reference text up by {{value}}",
   },
   token: {
     title: "Token {{n}}",
@@ -183,7 +187,7 @@ const en = {
     measuring: "Measuring",
     saving: "Saving",
     waiting: "Waiting for room in the batch",
-    of: "{{done}} of {{total}}",
+    of: "{{done}} / {{total}}",
   },
   variants: {
     title: "Variants",
@@ -194,7 +198,6 @@ const en = {
     bands_other: "{{count}} layers",
     points_one: "1 point",
     points_other: "{{count}} points",
-    collapse: "collapse: repetition {{value}}",
     empty: "(no words)",
   },
   share: {
@@ -292,10 +295,10 @@ const ko = {
     changed: "바뀜",
     classic: "클래식",
     outOfRange: "{{min}}에서 {{max}} 사이의 수를 적어 주세요",
-    collapse: "여기서 재 봤어요: {{at}}부터 답이 무너졌어요 (반복 {{repetition}})",
+    collapse: "여기서 재 봤어요: {{at}}부터 답이 무너졌어요 ({{why}})",
     undo: "되돌리기",
     redo: "다시 하기",
-    reset: "손잡이 모두 중립으로",
+    reset: "손잡이 모두 초기화",
     resetShort: "초기화",
     ab: "A/B: 다른 레시피 듣기",
     slot: "레시피 {{slot}}",
@@ -385,7 +388,6 @@ const ko = {
     referenceHelp:
       "어느 쪽도 쓰지 않은 글에 대한 이 모델의 손실이에요. 크게 오르면 모델 전체가 상했다는 뜻이에요.",
     repetitionHelp: "되풀이된 낱말 쌍의 비율이에요. 0.5를 넘으면 거의 같은 말만 맴도는 거예요.",
-    collapse: "붕괴: 반복 {{value}}",
     reason: {
       stop: "끝까지 말함",
       length: "최대 길이에서 끊김",
@@ -393,6 +395,11 @@ const ko = {
       cancelled: "멈춤",
     },
     help: "이게 뭔가요?",
+  },
+  collapse: {
+    is: "붕괴: {{why}}",
+    repetition: "반복 {{value}}",
+    loss: "기준 글 손실이 {{value}} 오름",
   },
   token: {
     title: "{{n}}번째 토큰",
@@ -414,7 +421,7 @@ const ko = {
     measuring: "재는 중",
     saving: "저장하는 중",
     waiting: "자리가 나기를 기다리는 중",
-    of: "{{total}} 중 {{done}}",
+    of: "{{done}} / {{total}}",
   },
   variants: {
     title: "변형",
@@ -423,7 +430,6 @@ const ko = {
     original: "원본 그대로",
     bands_other: "{{count}}개 층",
     points_other: "포인트 {{count}}개",
-    collapse: "붕괴: 반복 {{value}}",
     empty: "(말이 없음)",
   },
   share: {
@@ -452,7 +458,7 @@ const ko = {
     stop: "답 멈추기",
     undo: "되돌리기",
     redo: "다시 하기",
-    reset: "손잡이 모두 중립으로",
+    reset: "손잡이 모두 초기화",
     ab: "A/B: 다른 레시피",
     hold: "누르는 동안 원본 보기",
     diff: "다른 곳 표시",

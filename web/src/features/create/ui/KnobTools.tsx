@@ -19,15 +19,10 @@ export function KnobTools({ said }: { said: string }) {
       <p className={classes.said} role="status">
         {said}
       </p>
-      <button
-        type="button"
-        className={classes.ab}
-        onClick={swapSlots}
-        aria-label={`${t("knobs.ab")} (${t("knobs.slot", { slot })})`}
-        title={t("knobs.ab")}
-      >
+      <button type="button" className={classes.ab} onClick={swapSlots} title={t("knobs.ab")}>
+        <span className="visually-hidden">{`${t("knobs.ab")} (${t("knobs.slot", { slot })})`}</span>
         {(["A", "B"] as const).map((name) => (
-          <span key={name} data-on={name === slot || undefined}>
+          <span key={name} data-on={name === slot || undefined} aria-hidden>
             {name}
           </span>
         ))}
