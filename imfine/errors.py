@@ -94,7 +94,7 @@ class ModelGated(ImfineError):
 class NoNetwork(ImfineError):
     """The Hub cannot be reached from here."""
 
-    code, status = "no_network", 503
+    code, status = "no_network", 424
 
 
 class ModelRefused(Invalid):

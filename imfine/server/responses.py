@@ -17,6 +17,7 @@ WHY = {
     409: "contradicts what is already there",
     413: "the body is too large",
     422: "a field holds a value that cannot be used",
+    424: "the model has to be fetched, and the Hub cannot be reached",
     429: "too many wrong tokens",
     503: "a part of the service is away; try again",
 }

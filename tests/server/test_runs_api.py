@@ -204,7 +204,7 @@ def test_a_body_that_does_not_tell_its_size_is_stopped(shared: TestClient) -> No
         ("../../etc", 422, "model_refused"),
         ("/etc/passwd", 422, "model_refused"),
         ("%252e%252e", 422, "model_refused"),
-        ("nobody/nothing", 503, "no_network"),
+        ("nobody/nothing", 424, "no_network"),
     ],
 )
 def test_the_model_is_checked_before_the_run_is_taken(

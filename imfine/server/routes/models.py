@@ -24,7 +24,7 @@ def index(ctx: Ctx) -> Json:
 @router.get(
     "/models/{id:path}",
     response_model=ModelDetail,
-    responses=errors(401, 403, 404, 422, 429, 503),
+    responses=errors(401, 403, 404, 422, 424, 429, 503),
     summary="One model: its card and what can be turned in it",
 )
 def show(id: Annotated[str, Path(max_length=500, description="starter, Hub id or folder")], ctx: Ctx) -> Json:
@@ -34,7 +34,7 @@ def show(id: Annotated[str, Path(max_length=500, description="starter, Hub id or
 @router.post(
     "/manifest",
     response_model=Manifest,
-    responses=errors(401, 403, 404, 409, 413, 422, 429, 503),
+    responses=errors(401, 403, 404, 409, 413, 422, 424, 429, 503),
     summary="Every tensor that a recipe touches",
 )
 def manifest(body: ManifestIn, ctx: Ctx) -> Json:

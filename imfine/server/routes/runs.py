@@ -35,7 +35,7 @@ def token_limit(request: Request, ctx: Ctx) -> None:
     status_code=202,
     response_model=Run,
     dependencies=[Depends(token_limit)],
-    responses=errors(401, 403, 404, 409, 413, 422, 429, 503),
+    responses=errors(401, 403, 404, 409, 413, 422, 424, 429, 503),
     summary="Ask for a run",
 )
 def create(

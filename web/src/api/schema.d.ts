@@ -99,7 +99,11 @@ export interface paths {
         /** Runs, newest first */
         get: operations["index_api_runs_get"];
         put?: never;
-        /** Ask for a run */
+        /**
+         * Ask for a run
+         * @description The run is kept before the answer: it waits even where the queue is away. The same Idempotency-Key with
+         *     the same body gives the same run for a day, with another body 409.
+         */
         post: operations["create_api_runs_post"];
         delete?: never;
         options?: never;
@@ -133,7 +137,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel, however often */
+        /**
+         * Cancel, however often
+         * @description A run that waits is cancelled at once, one that runs at its next token; one that has ended stays.
+         */
         post: operations["cancel_api_runs__id__cancel_post"];
         delete?: never;
         options?: never;
@@ -150,8 +157,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The same request as a new run */
-        post: operations["again_api_runs__id__again_post"];
+        /** The same request, seed included, as a new run */
+        post: operations["run_again_api_runs__id__again_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -307,7 +314,7 @@ export interface components {
         };
         /**
          * Card
-         * @description A model as the page shows it; null: not known without fetching it.
+         * @description A model as it can be shown and chosen. Sizes in bytes; null: not known without fetching it.
          */
         Card: {
             /** Id */
@@ -325,18 +332,34 @@ export interface components {
             source: "starter" | "made" | "hub" | "local";
             /** Path */
             path: string | null;
-            /** Ready */
+            /**
+             * Ready
+             * @description whole, on this disk
+             */
             ready: boolean;
             /** Parameters */
             parameters: number | null;
             /** Size On Disk */
             size_on_disk: number | null;
-            /** Download Size */
+            /**
+             * Expanded Size
+             * @description a GGUF file's, once read
+             */
+            expanded_size: number | null;
+            /**
+             * Download Size
+             * @description what is still to be fetched
+             */
             download_size: number | null;
-            /** Memory Needed */
+            /**
+             * Memory Needed
+             * @description with `dtype`, both lanes running
+             */
             memory_needed: number | null;
+            /** Dtype */
+            dtype: string;
             /** Fits */
-            fits: boolean | null;
+            fits: boolean;
             /** @description why it cannot be used here */
             reason: components["schemas"]["ErrorBody"] | null;
             /** Licence */
@@ -351,6 +374,8 @@ export interface components {
             gated: boolean;
             /** Starter */
             starter: boolean;
+            /** Revision */
+            revision: string | null;
         };
         /** CardList */
         CardList: {
@@ -484,24 +509,47 @@ export interface components {
             head_dim: number;
             /** Hidden Size */
             hidden_size: number;
+            /** Intermediate Size */
+            intermediate_size: number;
+            /** Vocab Size */
+            vocab_size: number;
+            /** Context Length */
+            context_length: number;
+            /** Tied Embeddings */
+            tied_embeddings: boolean;
             /** Eps */
             eps: number;
-            /** Points */
-            points: string[];
-            /** Qk Norm */
-            qk_norm: boolean;
-            /** Context Length */
-            context_length: number | null;
-            /**
-             * Gain Max
-             * @description largest ATTN, MLP, band and point value
-             */
-            gain_max: number;
             /**
              * Eps Knob Max
              * @description the knob that makes eps 1e-1
              */
             eps_knob_max: number;
+            /** Points */
+            points: string[];
+            /**
+             * Heads Of
+             * @description point → how many heads of it have a gain of their own
+             */
+            heads_of: {
+                [key: string]: number;
+            };
+            /**
+             * Qk Norm
+             * @description q and k are normalised: classic ATTN is felt in v only
+             */
+            qk_norm: boolean;
+            /**
+             * Classic
+             * @description knob → the points it scales
+             */
+            classic: {
+                [key: string]: string[];
+            };
+            /**
+             * Gain Max
+             * @description largest ATTN, MLP, band and point value
+             */
+            gain_max: number;
             /** Classic Min */
             classic_min: number;
             /** Classic Max */
@@ -586,9 +634,11 @@ export interface components {
         /** ModelDetail */
         ModelDetail: {
             card: components["schemas"]["Card"];
-            /** @description null until the model's config is here */
-            layout: components["schemas"]["Layout"] | null;
-            /** Tensors */
+            layout: components["schemas"]["Layout"];
+            /**
+             * Tensors
+             * @description null until the model is on this disk
+             */
             tensors: number | null;
         };
         /** NoticeEvent */
@@ -1097,10 +1147,10 @@ export interface components {
             /** Languages */
             languages: string[];
             /**
-             * Token Limit Bytes
+             * Max Body Bytes
              * @description largest request body
              */
-            token_limit_bytes: number;
+            max_body_bytes: number;
         };
         /**
          * StateEvent
@@ -1162,7 +1212,7 @@ export interface components {
         };
         /**
          * TouchedTensor
-         * @description One factor for the whole tensor, or `factors` where its parts differ.
+         * @description One `factor` for the whole tensor, or `factors` where its parts differ.
          */
         TouchedTensor: {
             /** Name */
@@ -1172,7 +1222,9 @@ export interface components {
             /** Factor */
             factor?: number | null;
             /** Factors */
-            factors?: number[] | null;
+            factors?: {
+                [key: string]: number;
+            } | null;
         };
         /** Worker */
         Worker: {
@@ -1310,6 +1362,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     healthz_healthz_get: {
@@ -1339,6 +1400,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     readyz_readyz_get: {
@@ -1361,6 +1431,15 @@ export interface operations {
             };
             /** @description a foreign host or origin, or a gated model */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1408,6 +1487,24 @@ export interface operations {
             };
             /** @description a foreign host or origin, or a gated model */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1464,6 +1561,15 @@ export interface operations {
             };
             /** @description a field holds a value that cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1560,6 +1666,24 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description the model has to be fetched, and the Hub cannot be reached */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description a part of the service is away; try again */
             503: {
                 headers: {
@@ -1621,6 +1745,15 @@ export interface operations {
             };
             /** @description a field holds a value that cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1696,6 +1829,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description a part of the service is away; try again */
             503: {
                 headers: {
@@ -1707,7 +1849,7 @@ export interface operations {
             };
         };
     };
-    again_api_runs__id__again_post: {
+    run_again_api_runs__id__again_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -1764,6 +1906,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description a part of the service is away; try again */
             503: {
                 headers: {
@@ -1793,9 +1944,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-Sent Events: `id` is the event's number, `event` its type, `data` an `Event` as JSON. */
+            /** @description Server-Sent Events. `id`: an event's number, to resume the stream by; `event`: its type; `data`: an `Event` as JSON. A comment every 15 s shows that the stream lives. */
             200: {
                 headers: {
+                    /** @description where the stream begins; resume here if it breaks before its first event */
+                    "X-Last-Event-Id"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1838,6 +1991,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description a part of the service is away; try again */
             503: {
                 headers: {
@@ -1868,9 +2030,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-Sent Events: `id` is the event's number, `event` its type, `data` an `Event` as JSON. */
+            /** @description Server-Sent Events. `id`: an event's number, to resume the stream by; `event`: its type; `data`: an `Event` as JSON. A comment every 15 s shows that the stream lives. */
             200: {
                 headers: {
+                    /** @description where the stream begins; resume here if it breaks before its first event */
+                    "X-Last-Event-Id"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1897,6 +2061,15 @@ export interface operations {
             };
             /** @description a field holds a value that cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1960,6 +2133,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
         };
     };
     show_api_models__id__get: {
@@ -2012,6 +2194,24 @@ export interface operations {
             };
             /** @description a field holds a value that cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the model has to be fetched, and the Hub cannot be reached */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2079,6 +2279,15 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description the body is too large */
             413: {
                 headers: {
@@ -2090,6 +2299,24 @@ export interface operations {
             };
             /** @description a field holds a value that cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the model has to be fetched, and the Hub cannot be reached */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2117,7 +2344,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description counters and gauges */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2137,6 +2364,33 @@ export interface operations {
             };
             /** @description a foreign host or origin, or a gated model */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2175,6 +2429,33 @@ export interface operations {
             };
             /** @description a foreign host or origin, or a gated model */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
