@@ -20,15 +20,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--backend") != "services":
-        return
-    on_services = [
-        item
-        for item in items
-        if {"database_url", "backend", "shared_backend"} & set(getattr(item, "fixturenames", ()))
-    ]
-    config.hook.pytest_deselected(items=[item for item in items if item not in on_services])
-    items[:] = on_services
+    services = config.getoption("--backend") == "services"
+
+    def wanted(item: pytest.Item) -> bool:
+        if not services:
+            return item.get_closest_marker("services") is None
+        return bool({"database_url", "backend", "shared_backend"} & set(getattr(item, "fixturenames", ())))
+
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = [item for item in items if wanted(item)]
 
 
 @pytest.fixture

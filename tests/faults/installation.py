@@ -31,7 +31,7 @@ from imfine.server.run import make_server
 from imfine.settings import settings
 make_server(settings()).run()
 """
-LONG = 1200  # tokens: seconds of the tiny model, enough to be caught at work
+LONG = 800  # tokens: a second or more of the tiny model, enough to be caught at work
 
 
 def write_tiny(folder: Path) -> None:
@@ -69,7 +69,7 @@ def wait_for(what: Callable[[], T], seconds: float = 20.0) -> T:
     """The first true value, or the test fails."""
     until = time.monotonic() + seconds
     while True:
-        with contextlib.suppress(httpx.TransportError):
+        with contextlib.suppress(httpx.TransportError, FileNotFoundError):
             if found := what():
                 return found
         assert time.monotonic() < until, f"not within {seconds} s"

@@ -11,6 +11,8 @@ from imfine.jobs import filesystem, names
 from imfine.jobs.app import make_app, queue_name
 from imfine.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 def app_of(installation: Installation):
     """The queue as the installation's own server uses it."""
