@@ -12,7 +12,9 @@ export function card(change: Partial<Card> = {}): Card {
     ready: true,
     parameters: 134_515_008,
     size_on_disk: 269_000_000,
+    expanded_size: null,
     download_size: null,
+    dtype: "float32",
     memory_needed: 420_000_000,
     fits: true,
     reason: null,
@@ -22,6 +24,7 @@ export function card(change: Partial<Card> = {}): Card {
     context_length: 8192,
     gated: false,
     starter: true,
+    revision: null,
     ...change,
   };
 }
@@ -90,7 +93,7 @@ export function run(change: Partial<Run> = {}): Run {
       ],
       manifest: {},
       timing: {},
-      checksum: { before: "a41f", after: "a41f" },
+      checksum: { weights: "77aa", loaded: "a41f", live: "a41f", verified: true },
       versions: {},
     },
     ...change,

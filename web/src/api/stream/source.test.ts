@@ -69,6 +69,20 @@ test("a broken stream goes on from the last id: no gap, no double", async () => 
   expect(heard.states).toEqual(["connecting", "open", "waiting", "connecting", "open"]);
 });
 
+test("a stream that breaks before its first event goes on from where it began", async () => {
+  const lasts: (string | undefined)[] = [];
+  const url = await serve((connection, request, response) => {
+    lasts.push(request.headers["last-event-id"] as string | undefined);
+    response.writeHead(200, { "content-type": "text/event-stream", "x-last-event-id": "41" });
+    if (connection === 1) setTimeout(() => response.destroy(), 10);
+    else response.write(event(42));
+    response.flushHeaders();
+  });
+  const heard = listen(url);
+  await vi.waitFor(() => expect(heard.ids).toEqual([42]));
+  expect(lasts).toEqual([undefined, "41"]);
+});
+
 test("half an event and half a letter wait for their other half", async () => {
   const bytes = Buffer.from(event(1, '{"text":"슈퍼맨 🦸"}'));
   const url = await serve((_connection, _request, response) => {

@@ -103,6 +103,8 @@ export class StreamSource {
           answer.status,
           answer.headers.get("x-request-id"),
         );
+      const begin = answer.headers.get("x-last-event-id"); // where to resume if it breaks before its first event
+      if (this.last === null && begin !== null) this.last = Number(begin);
       this.options.onState?.("open", null);
       const parser = createParser({ onEvent: (event) => this.take(event.id, event.event, event.data) });
       const decoder = new TextDecoder();

@@ -50,10 +50,23 @@ export function Facts({ card }: { card: Card }) {
         {card.languages?.map((tag) => languageName(tag)).join(", ") || t("facts.any_language")}
       </Fact>
       <Fact name={t("facts.licence")}>
-        {[card.licence ?? unknown, card.gated && t("facts.gated")].filter(Boolean).join(" · ")}
+        {[card.licence === null ? unknown : licenceName(card.licence), card.gated && t("facts.gated")]
+          .filter(Boolean)
+          .join(" · ")}
       </Fact>
     </dl>
   );
+}
+
+/** As people write it: the Hub has its licences in small letters. */
+function licenceName(tag: string): string {
+  const names: Record<string, string> = {
+    mit: "MIT",
+    "apache-2.0": "Apache 2.0",
+    llama2: "Llama 2",
+    gemma: "Gemma",
+  };
+  return names[tag] ?? tag.replace(/^cc-by/, "CC BY").replace(/^llama3/, "Llama 3");
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }) {

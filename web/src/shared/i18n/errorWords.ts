@@ -15,8 +15,6 @@ const { useT } = messages("errors", {
     unreachable_remedy: "Is `imfine up` still running? The page goes on by itself once it is back.",
     unknown_answer: "The server gave an answer this page does not understand.",
     unknown_answer_remedy: "Reload the page. If a proxy stands before the server, look at its log.",
-    unavailable: "A part of the service is away for the moment.",
-    unavailable_remedy: "Wait a moment and try again.",
     bug: "Something went wrong in this page.",
     bug_remedy: "Copy the log, reload the page, and tell us about it.",
   },
@@ -31,23 +29,34 @@ const { useT } = messages("errors", {
     unreachable_remedy: "`imfine up`이 켜져 있는지 확인해 주세요. 서버가 돌아오면 저절로 이어져요.",
     unknown_answer: "서버가 알 수 없는 답을 보냈어요.",
     unknown_answer_remedy: "페이지를 새로 고쳐 주세요. 서버 앞에 프록시가 있다면 그 로그를 살펴보세요.",
-    unavailable: "서비스 일부가 잠시 자리를 비웠어요.",
-    unavailable_remedy: "잠시 뒤에 다시 시도해 주세요.",
     bug: "이 페이지에서 문제가 생겼어요.",
     bug_remedy: "로그를 복사해 알려 주시고, 페이지를 새로 고쳐 주세요.",
   },
 });
 
-/** code → [cause, remedy]; {{…}} from value, field and params. */
+/** code, or code.reason → [cause, remedy]; {{…}} from value, field and params. A value that is not said is put behind. */
 const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
   invalid: ["쓸 수 없는 값이에요: {{field}} = {{value}}", "값을 고쳐 다시 보내 주세요."],
   recipe: [
     "이 모델에 맞지 않는 설정이에요: {{field}} = {{value}}",
     "범위와 층 수를 확인해 주세요. 원래대로 되돌리면 언제나 안전해요.",
   ],
+  "recipe.band_length": [
+    "층별 값이 {{value}}개인데 이 모델은 {{layers}}층이에요.",
+    "값을 {{layers}}개로 맞춰 주세요. 다른 모델에서 가져온 설정일 수 있어요.",
+  ],
+  "recipe.eps_limit": ["EPS가 이 모델의 한계를 넘어요: {{value}}", "{{limit}} 이하로 낮춰 주세요."],
+  "recipe.unknown_point": [
+    "이 모델에 없는 지점이에요: {{value}}",
+    "이 계열이 가진 지점 가운데서 골라 주세요.",
+  ],
+  "recipe.unknown_key": [
+    "설정에 모르는 이름이 있어요: {{field}}",
+    "eps, attn, mlp, bands, points만 쓸 수 있어요.",
+  ],
   sampling: ["쓸 수 없는 생성 설정이에요: {{field}} = {{value}}", "값을 범위 안으로 고쳐 주세요."],
   prompt_too_long: [
-    "문장이 모델이 한 번에 읽을 수 있는 길이를 넘어요.",
+    "문장이 {{tokens}}토큰이라, 모델이 한 번에 읽는 {{limit}}토큰을 넘어요.",
     "문장을 줄이거나 문맥이 더 긴 모델을 골라 주세요.",
   ],
   unsupported_architecture: [
@@ -63,52 +72,67 @@ const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
     "Hugging Face의 모델 페이지에서 약관에 동의하고, HF_TOKEN을 설정한 뒤 다시 시도해 주세요.",
   ],
   no_network: [
-    "지금은 Hugging Face Hub에 연결할 수 없어요.",
+    "이 컴퓨터에 없는 모델인데, 지금은 Hugging Face Hub에 연결할 수 없어요.",
     "인터넷 연결을 확인하거나, 이미 받아 둔 모델을 골라 주세요.",
   ],
   model_refused: [
-    "안전하게 쓸 수 없는 모델이라 열지 않았어요.",
-    "safetensors나 GGUF로 저장된, 자체 코드가 없는 모델을 골라 주세요.",
+    "안전하지 않거나 허용된 폴더 밖에 있는 모델이라 열지 않았어요.",
+    "safetensors나 GGUF로 저장되고 자체 코드가 없는 모델을, 목록이나 '소유자/이름' 주소로 골라 주세요.",
   ],
   model_broken: ["모델 파일이 잘렸거나 망가졌어요.", "파일을 지우고 다시 받아 주세요."],
   out_of_memory: [
-    "메모리에 들어가지 않는 모델이에요.",
-    "더 작은 모델을 고르거나 다른 프로그램을 닫아 주세요.",
+    "메모리에 들어가지 않아요.",
+    "더 작은 모델을 고르거나, 답을 줄이거나, 다른 프로그램을 닫아 주세요.",
+  ],
+  broken_numbers: [
+    "설정이 너무 세서 모델의 계산이 무너졌어요. 다음 낱말을 고를 수 없어요.",
+    "손잡이를 1에 더 가깝게 돌려 주세요.",
   ],
   not_found: ["찾는 것이 없어요.", "지워졌거나 주소가 바뀌었을 수 있어요."],
   conflict: ["이미 있는 것과 어긋나는 요청이에요.", "새로 고쳐 지금 상태를 확인해 주세요."],
   unauthorized: ["토큰이 없거나 맞지 않아요.", "`imfine up`이 알려 준 주소로 다시 들어와 주세요."],
+  too_many_tries: ["틀린 토큰을 너무 여러 번 넣었어요.", "잠시 기다렸다가 다시 넣어 주세요."],
   forbidden: ["허용되지 않은 주소에서 온 요청이에요.", "서버를 켠 컴퓨터의 주소로 들어왔는지 확인해 주세요."],
   too_large: ["보낸 내용이 너무 커요.", "내용을 줄여 다시 보내 주세요."],
   unavailable: ["서비스 일부가 잠시 자리를 비웠어요.", "잠시 뒤에 다시 시도해 주세요."],
   setup: ["이 컴퓨터에 필요한 것이 빠져 있어요.", "`imfine doctor`를 실행하면 무엇이 빠졌는지 알려 줘요."],
+  worker_lost: [
+    "이 작업을 맡은 워커가 거듭 멈춰서 그만두었어요.",
+    "더 작은 모델이나 더 짧은 답으로 다시 시도해 주세요.",
+  ],
   internal: ["서버 안에서 문제가 생겼어요.", "로그를 복사해 알려 주세요. 다시 시도하면 될 수도 있어요."],
 };
 
 const OURS = ["unreachable", "unknown_answer", "bug"] as const;
-type Ours = (typeof OURS)[number];
 
 function fill(text: string, error: ImfineError): string {
-  const values: Record<string, unknown> = { ...error.params, field: error.field, value: error.value };
+  const values: Record<string, unknown> = {
+    ...error.params,
+    field: error.field,
+    value: error.value === "" ? "(빈칸)" : error.value,
+  };
   return text.replace(/\{\{(\w+)\}\}/g, (_, key: string) => String(values[key] ?? "–"));
+}
+
+function inKorean(error: ImfineError): { cause: string; remedy: string } | null {
+  const words = KOREAN[`${error.code}.${error.params.reason}`] ?? KOREAN[error.code];
+  if (!words) return null;
+  const [cause, remedy] = words;
+  const unsaid = error.value !== null && error.value !== "" && !cause.includes("{{");
+  const value = unsaid ? ` (${String(error.value).replace(/^'(.*)'$/, "$1")})` : "";
+  const whole =
+    error.field === null && cause.includes("{{field}}") ? cause.slice(0, cause.indexOf(":")) : cause;
+  return { cause: fill(whole, error) + value, remedy: fill(remedy, error) };
 }
 
 export function useErrorWords(): (error: ImfineError) => { cause: string; remedy: string } {
   const language = useLanguage();
   const t = useT();
   return (error) => {
-    if (OURS.includes(error.code as Ours)) {
-      const code = error.code as Ours;
-      return { cause: t(code), remedy: t(`${code}_remedy`) };
-    }
-    const korean = language === "ko" ? KOREAN[error.code] : undefined;
-    if (!korean) return { cause: error.message, remedy: error.remedy };
-    const [cause, remedy] = korean;
-    const filled =
-      error.field === null && cause.includes("{{field}}")
-        ? cause.slice(0, cause.indexOf(":"))
-        : fill(cause, error);
-    return { cause: filled, remedy: fill(remedy, error) };
+    const ours = OURS.find((code) => code === error.code);
+    if (ours) return { cause: t(ours), remedy: t(`${ours}_remedy`) };
+    const korean = language === "ko" ? inKorean(error) : null;
+    return korean ?? { cause: error.message, remedy: error.remedy };
   };
 }
 

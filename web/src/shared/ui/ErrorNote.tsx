@@ -31,12 +31,10 @@ export function ErrorNote({ error: thrown, onRetry, compact }: Props) {
             <Prose>{remedy}</Prose>
           </p>
         ) : null}
-        {compact ? null : (
-          <details className={classes.details}>
-            <summary>{t("details")}</summary>
-            <pre>{log(error)}</pre>
-          </details>
-        )}
+        <details className={classes.details}>
+          <summary>{t("details")}</summary>
+          <pre>{log(error)}</pre>
+        </details>
         <div className={classes.actions}>
           {onRetry ? (
             <Button size="small" onClick={onRetry}>

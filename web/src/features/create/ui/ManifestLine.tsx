@@ -85,11 +85,9 @@ function Details({ manifest }: { manifest: Manifest }) {
               <td>{tensor.name}</td>
               <td>
                 {tensor.factors
-                  ? t("manifest.many", {
-                      n: tensor.factors.length,
-                      min: formatGain(Math.min(...tensor.factors)),
-                      max: formatGain(Math.max(...tensor.factors)),
-                    })
+                  ? Object.entries(tensor.factors)
+                      .map(([part, factor]) => `${part} ${formatGain(factor)}`)
+                      .join(", ")
                   : formatGain(tensor.factor ?? 1)}
               </td>
             </tr>

@@ -25,7 +25,7 @@ export function Course({ run }: { run: Run }) {
     [t("detail.attempt"), run.attempt > 0 ? String(run.attempt) : null],
     [t("detail.id"), run.id],
   ];
-  const { before, after } = (result?.checksum ?? {}) as { before?: unknown; after?: unknown };
+  const { verified, live } = (result?.checksum ?? {}) as { verified?: unknown; live?: unknown };
   return (
     <section className={frame.section}>
       <h3>{t("detail.facts")}</h3>
@@ -39,10 +39,10 @@ export function Course({ run }: { run: Run }) {
           ) : null,
         )}
       </dl>
-      {typeof after === "string" && before === after ? (
+      {verified === true ? (
         <p className={classes.verified}>
           <IconShieldCheck size={16} aria-hidden />
-          {t("detail.checksum_ok")} <code>{after.slice(0, 12)}</code>
+          {t("detail.checksum_ok")} <code>{String(live).slice(0, 12)}</code>
         </p>
       ) : null}
     </section>
