@@ -9,7 +9,17 @@ import { followRun } from "@/api/stream/runStream";
 import { asImfineError } from "@/shared/errors";
 import { useChosenModel } from "@/shared/store/model";
 import { type Draft, fitTo, heard, loadRecipe, useDraft } from "./logic/draft";
-import { accepted, asked, EMPTY, isBusy, type LanesState, received, refused, reopened } from "./logic/lanes";
+import {
+  accepted,
+  asked,
+  EMPTY,
+  isBusy,
+  type LanesState,
+  lossRise,
+  received,
+  refused,
+  reopened,
+} from "./logic/lanes";
 import { Live } from "./logic/live";
 import { fromJson, keyOf, type Layout, type Recipe, type RecipeJson, toJson } from "./logic/recipe";
 import { fromRequest, type Sampling, toRequest } from "./logic/sampling";
@@ -103,7 +113,7 @@ function take(event: RunEvent, request: Asked): void {
 }
 
 function keepVariant(state: LanesState, { model, baseKey, recipeKey }: Asked): void {
-  const { run, tuned } = state;
+  const { run, base, tuned } = state;
   if (run === null || tuned.ids.length === 0) return;
   remember({
     run,
@@ -113,6 +123,7 @@ function keepVariant(state: LanesState, { model, baseKey, recipeKey }: Asked): v
     recipe: JSON.parse(recipeKey) as RecipeJson,
     beginning: tuned.texts.join("").trimStart().slice(0, 90),
     repetition: tuned.measures?.repetition ?? null,
+    lossRise: lossRise(base, tuned),
     firstChange: tuned.measures?.first_change ?? null,
     tokens: tuned.ids.length,
   });

@@ -36,7 +36,7 @@ export function wordsOf(text: string): Word[] {
   }));
 }
 
-const EDITS_MAX = 1200; // words; beyond it everything after the first different word counts as changed
+const EDITS_MAX = 500; // words; beyond it everything after the first different word counts as changed
 
 /** Spans of `tuned` whose words are not in `base` (Myers); neighbours are joined. */
 export function changedSpans(base: string, tuned: string): Span[] {

@@ -210,3 +210,10 @@ export function changeOf({ base, tuned }: LanesState): Change {
 
 export const isBusy = (state: LanesState): boolean =>
   state.state === "asking" || state.state === "queued" || state.state === "running";
+
+/** How much worse the tuned model reads the reference text than the original, nats a token. */
+export function lossRise(base: LaneView, tuned: LaneView): number | null {
+  const before = base.measures?.reference_loss ?? null;
+  const after = tuned.measures?.reference_loss ?? null;
+  return before === null || after === null ? null : after - before;
+}

@@ -9,6 +9,7 @@ const variant = (recipe: Variant["recipe"], repetition: number, tokens = 64): Va
   recipe,
   beginning: "",
   repetition,
+  lossRise: null,
   firstChange: 0,
   tokens,
 });
@@ -27,8 +28,15 @@ describe("measured collapse zones", () => {
       variant({ attn: 0.4 }, 0.7),
     ];
     expect(collapseZones(seen, "m", "attn", scale)).toEqual([
-      { min: 0.1, max: 0.4, at: 0.4, repetition: 0.7 },
-      { min: 1.8, max: 2, at: 1.8, repetition: 0.8 },
+      { min: 0.1, max: 0.4, at: 0.4, collapse: { why: "repetition", value: 0.7 } },
+      { min: 1.8, max: 2, at: 1.8, collapse: { why: "repetition", value: 0.8 } },
+    ]);
+  });
+
+  it("are also set where the model no longer reads the reference text, however short the answer", () => {
+    const seen = [{ ...variant({ attn: 1.9 }, 0, 6), lossRise: 4.7 }];
+    expect(collapseZones(seen, "m", "attn", scale)).toEqual([
+      { min: 1.9, max: 2, at: 1.9, collapse: { why: "loss", value: 4.7 } },
     ]);
   });
 

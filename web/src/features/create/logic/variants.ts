@@ -14,19 +14,32 @@ export interface Variant {
   recipe: RecipeJson;
   beginning: string;
   repetition: number | null;
+  lossRise: number | null; // nats a token on the reference text, above the original's
   firstChange: number | null;
   tokens: number;
 }
 
-export const COLLAPSE = 0.5; // half of the word pairs are repeats: a loop, not an answer
+/** Why an answer is called broken, with the measured value: it loops, or the model no longer reads plain text. */
+export interface Collapse {
+  why: "repetition" | "loss";
+  value: number;
+}
+
+const LOOPS = 0.5; // half of the word pairs are repeats: a loop, not an answer
 const ENOUGH_TOKENS = 12; // a few words say nothing about loops
+const LOSS_RISE = 2; // nats a token: the reference text has become e² ≈ 7 times as perplexing
 const KEPT = 60;
 
-export const isCollapsed = ({ repetition, tokens }: Variant): boolean =>
-  repetition !== null && repetition >= COLLAPSE && tokens >= ENOUGH_TOKENS;
+type Measured = Pick<Variant, "repetition" | "lossRise" | "tokens">;
+
+export function collapseOf({ repetition, lossRise, tokens }: Measured): Collapse | null {
+  if (repetition !== null && repetition >= LOOPS && tokens >= ENOUGH_TOKENS)
+    return { why: "repetition", value: repetition };
+  return lossRise !== null && lossRise >= LOSS_RISE ? { why: "loss", value: lossRise } : null;
+}
 
 export const useVariants = create<{ items: Variant[] }>()(
-  persist(() => ({ items: [] as Variant[] }), { name: "imfine.create.variants", version: 1 }),
+  persist(() => ({ items: [] as Variant[] }), { name: "imfine.create.variants", version: 2 }),
 );
 
 /** The newest first; the same recipe on the same prompt is one variant. */
@@ -40,8 +53,8 @@ export function remember(variant: Variant): void {
 }
 
 export interface Zone extends Scale {
-  repetition: number; // the measured value that set the zone's edge
   at: number;
+  collapse: Collapse; // what was measured at the zone's edge
 }
 
 /** Where this knob alone was measured to break the model down: from the mildest collapsed value that no sound
@@ -50,8 +63,7 @@ export function collapseZones(variants: Variant[], model: string, knob: KnobName
   const alone = variants.filter(
     (v) =>
       v.model === model &&
-      v.repetition !== null &&
-      v.tokens >= ENOUGH_TOKENS &&
+      (v.tokens >= ENOUGH_TOKENS || collapseOf(v) !== null) &&
       !v.recipe.bands &&
       !v.recipe.points &&
       KNOBS.every((name) => name === knob || (v.recipe[name] ?? 1) === 1),
@@ -59,24 +71,20 @@ export function collapseZones(variants: Variant[], model: string, knob: KnobName
   const zones: Zone[] = [];
   for (const side of [-1, 1]) {
     const seen = alone
-      .map((v) => ({
-        at: v.recipe[knob] ?? 1,
-        collapsed: isCollapsed(v),
-        repetition: v.repetition ?? 0,
-      }))
+      .map((v) => ({ at: v.recipe[knob] ?? 1, collapse: collapseOf(v) }))
       .filter(({ at }) => (at - 1) * side > 0)
       .sort((a, b) => Math.abs(b.at - 1) - Math.abs(a.at - 1)); // the farthest first
-    let edge: (typeof seen)[number] | null = null;
-    for (const one of seen) {
-      if (!one.collapsed) break;
-      edge = one;
+    let edge: Pick<Zone, "at" | "collapse"> | null = null;
+    for (const { at, collapse } of seen) {
+      if (!collapse) break;
+      edge = { at, collapse };
     }
     if (!edge) continue;
-    const { at, repetition } = edge;
+    const { at } = edge;
     zones.push(
       side > 0
-        ? { min: at, max: Math.max(at, scale.max), at, repetition }
-        : { min: Math.min(at, scale.min), max: at, at, repetition },
+        ? { ...edge, min: at, max: Math.max(at, scale.max) }
+        : { ...edge, min: Math.min(at, scale.min), max: at },
     );
   }
   return zones;

@@ -2,9 +2,10 @@
 import { useMemo } from "react";
 import { heardKey, useDraft } from "../logic/draft";
 import { formatGain, type RecipeJson, short } from "../logic/recipe";
-import { isCollapsed, useVariants, type Variant } from "../logic/variants";
+import { collapseOf, useVariants, type Variant } from "../logic/variants";
 import { useWords } from "../messages";
 import { bringBack } from "../studio";
+import { useCollapseWords } from "./collapseWords";
 import classes from "./Filmstrip.module.css";
 
 export function useRecipeName(): (recipe: RecipeJson) => string {
@@ -43,7 +44,8 @@ export function Filmstrip({ baseKey, layers }: { baseKey: string; layers: number
 
 function Frame({ variant, name, now }: { variant: Variant; name: string; now: boolean }) {
   const t = useWords();
-  const collapsed = isCollapsed(variant);
+  const collapseWords = useCollapseWords();
+  const collapse = collapseOf(variant);
   return (
     <button
       type="button"
@@ -55,10 +57,8 @@ function Frame({ variant, name, now }: { variant: Variant; name: string; now: bo
         {name}
         {now ? <span className={classes.now}>{t("variants.now")}</span> : null}
       </span>
-      {collapsed ? (
-        <span className={classes.collapse}>
-          {t("variants.collapse", { value: (variant.repetition ?? 0).toFixed(2) })}
-        </span>
+      {collapse ? (
+        <span className={classes.collapse}>{t("collapse.is", { why: collapseWords(collapse) })}</span>
       ) : (
         <span className={classes.text}>{variant.beginning || t("variants.empty")}</span>
       )}

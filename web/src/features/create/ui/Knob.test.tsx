@@ -114,6 +114,7 @@ describe("what a knob says", () => {
       recipe: { attn: 1.6 },
       beginning: "",
       repetition: 0.91,
+      lossRise: null,
       firstChange: 0,
       tokens: 64,
     });

@@ -4,8 +4,9 @@ import type { Layout } from "@/api/types";
 import { beginGesture, endGesture, setKnob, useDraft } from "../logic/draft";
 import { epsOf, formatEps, limitsOf, scaleOf } from "../logic/knob";
 import { formatGain, type KnobName } from "../logic/recipe";
-import { collapseZones, useVariants } from "../logic/variants";
+import { collapseZones, useVariants, type Zone } from "../logic/variants";
 import { useWords } from "../messages";
+import { useCollapseWords } from "./collapseWords";
 import classes from "./Knob.module.css";
 import { NumberBox } from "./NumberBox";
 import { Slider } from "./Slider";
@@ -20,6 +21,7 @@ type Props = {
 
 export const Knob = memo(function Knob({ name, model, layout, onTouch, compact }: Props) {
   const t = useWords();
+  const collapseWords = useCollapseWords();
   const id = useId();
   const value = useDraft((draft) => draft.recipe[name]);
   const variants = useVariants((kept) => kept.items);
@@ -38,6 +40,8 @@ export const Knob = memo(function Knob({ name, model, layout, onTouch, compact }
     onTouch(name);
     setKnob(name, next);
   };
+  const zoneWords = ({ at, collapse }: Zone) =>
+    t("knobs.collapse", { at: formatGain(at), why: collapseWords(collapse) });
   const meaning =
     name === "attn" && layout.qk_norm ? `${t("knobs.attn")}. ${t("knobs.attnQkNorm")}` : t(`knobs.${name}`);
 
@@ -76,9 +80,7 @@ export const Knob = memo(function Knob({ name, model, layout, onTouch, compact }
         scale={scale}
         valueText={valueText}
         zones={zones}
-        zoneTitle={(zone) =>
-          t("knobs.collapse", { at: formatGain(zone.at), repetition: zone.repetition.toFixed(2) })
-        }
+        zoneTitle={zoneWords}
         classicLabel={name === "eps" && !compact ? `${t("knobs.classic")} 0.1–2.0` : undefined}
         onChange={change}
         onGesture={(state) => (state === "begin" ? beginGesture() : endGesture())}
@@ -87,7 +89,7 @@ export const Knob = memo(function Knob({ name, model, layout, onTouch, compact }
         ? null
         : zones.map((zone) => (
             <p key={zone.at} className={classes.zone}>
-              {t("knobs.collapse", { at: formatGain(zone.at), repetition: zone.repetition.toFixed(2) })}
+              {zoneWords(zone)}
             </p>
           ))}
     </div>

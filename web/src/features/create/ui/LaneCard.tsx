@@ -2,10 +2,11 @@
 import { IconShieldCheck, IconShieldX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { number } from "@/shared/i18n/format";
-import { type Span, wordsOf } from "../logic/diff";
+import type { Span } from "../logic/diff";
 import type { LaneView, Result } from "../logic/lanes";
-import { COLLAPSE } from "../logic/variants";
+import { collapseOf } from "../logic/variants";
 import { useWords } from "../messages";
+import { useCollapseWords } from "./collapseWords";
 import { Help } from "./Help";
 import classes from "./LaneCard.module.css";
 import { TokenText } from "./TokenText";
@@ -13,6 +14,7 @@ import { TokenText } from "./TokenText";
 type Props = {
   kind: "base" | "tuned";
   lane: LaneView;
+  lossRise: number | null;
   title: string;
   busy: boolean;
   spans: readonly Span[];
@@ -22,11 +24,23 @@ type Props = {
   children?: ReactNode; // the footer's first line
 };
 
-export function LaneCard({ kind, lane, title, busy, spans, chosen, onChoose, tools, children }: Props) {
+export function LaneCard({
+  kind,
+  lane,
+  lossRise,
+  title,
+  busy,
+  spans,
+  chosen,
+  onChoose,
+  tools,
+  children,
+}: Props) {
   const t = useWords();
   const { ids, texts, ended, measures, stale } = lane;
   const streaming = busy && !ended && !stale;
-  const collapsed = (measures?.repetition ?? 0) >= COLLAPSE && wordsOf(texts.join("")).length > 8;
+  const collapseWords = useCollapseWords();
+  const collapse = collapseOf({ repetition: measures?.repetition ?? null, lossRise, tokens: ids.length });
   const empty = ids.length === 0;
   return (
     <section
@@ -66,10 +80,10 @@ export function LaneCard({ kind, lane, title, busy, spans, chosen, onChoose, too
       )}
       <footer className={classes.foot}>
         {children}
-        {collapsed ? (
+        {collapse && !stale ? (
           <p className={classes.collapse}>
             <span aria-hidden="true" className={classes.hatch} />
-            {t("lanes.collapse", { value: (measures?.repetition ?? 0).toFixed(2) })}
+            {t("collapse.is", { why: collapseWords(collapse) })}
           </p>
         ) : null}
         {measures && !stale ? <MeasureList measures={measures} reason={ended?.reason ?? null} /> : null}

@@ -3,7 +3,7 @@ import { IconEye } from "@tabler/icons-react";
 import { useCallback, useMemo, useState } from "react";
 import { Button } from "@/shared/ui/Button";
 import { changedSpans, type Span } from "../logic/diff";
-import { type Change, changeOf, isBusy, type LanesState, textOf } from "../logic/lanes";
+import { type Change, changeOf, isBusy, type LanesState, lossRise, textOf } from "../logic/lanes";
 import { useView } from "../logic/view";
 import { useWords } from "../messages";
 import { Checksum, LaneCard } from "./LaneCard";
@@ -55,6 +55,7 @@ export function Lanes({ state, held, onHold, model, layers }: Props) {
         <LaneCard
           kind="base"
           lane={base}
+          lossRise={null}
           title={t("lanes.base")}
           busy={busy}
           spans={NO_SPANS}
@@ -65,6 +66,7 @@ export function Lanes({ state, held, onHold, model, layers }: Props) {
         </LaneCard>
         <LaneCard
           kind="tuned"
+          lossRise={held ? null : lossRise(base, tuned)}
           lane={held ? { ...base, measures: null } : tuned}
           title={t(held ? "lanes.held" : "lanes.tuned")}
           busy={busy && !held}
