@@ -46,9 +46,10 @@ def ours(
 
 def generate(model: LoadedModel, tokens: int, module: Any = None) -> Callable[[], None]:
     batch = model.tokenizer(PROMPT, return_tensors="pt")
+    speaker: Any = module or model.module
 
     def work() -> None:
-        out = (module or model.module).generate(**batch, do_sample=False, max_new_tokens=tokens)
+        out = speaker.generate(**batch, do_sample=False, max_new_tokens=tokens)
         assert out.shape[1] == batch.input_ids.shape[1] + tokens, (
             "the answer ended early: choose fewer tokens"
         )
