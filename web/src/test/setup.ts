@@ -21,6 +21,7 @@ if (typeof window !== "undefined") {
     disconnect() {}
   };
   Element.prototype.scrollIntoView = () => {};
+  HTMLCanvasElement.prototype.getContext = () => null; // axe looks for icon fonts
   window.scrollTo = () => {};
 }
 
