@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imfine.core import catalog, memory, models
-from imfine.core.decoder import Decoder
+from imfine.core import memory
 from imfine.core.events import Phase
-from imfine.core.known import STARTERS
-from imfine.core.prompts import Message
+from imfine.core.models import catalog, load
+from imfine.core.models.known import STARTERS
 from imfine.core.recipe import Recipe
-from imfine.core.request import Lane, TextRequest
 from imfine.core.sampling import Sampling
+from imfine.core.text.decoder import Decoder
+from imfine.core.text.prompts import Message
+from imfine.core.text.request import Lane, TextRequest
 from imfine.jobs.client import Claim
 from imfine.jobs.live import Live, Submission
 from imfine.settings import Settings
@@ -39,7 +40,7 @@ class TextModel:
         return memory.needed(card.parameters, catalog.layout_of(card), dtype)
 
     def open(self) -> Iterator[Phase | Decoder]:
-        loading = models.load(
+        loading = load.load(
             self.name, revision=self.revision, dtype=self.dtype, any_folder=False, settings=self.at
         )
         for step in loading:

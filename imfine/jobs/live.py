@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Decoder(Protocol):
-    """A warm model's batch: core.decoder.Decoder, as far as the loop uses it."""
+    """A warm model's batch: core.text.decoder.Decoder, as far as the loop uses it."""
 
     @property
     def rows(self) -> int: ...

@@ -64,7 +64,7 @@ class Runner:
 
     def run(self, run_id: str, *, redelivered: bool, message: str | None = None) -> None:
         """Raises: Reject, where the message has to go back to its queue."""
-        if not names.RUN_ID.fullmatch(run_id):
+        if not isinstance(run_id, str) or not names.RUN_ID.fullmatch(run_id):
             log.error("forgot a message that names no run: %r", run_id)
             return
         if self.stopping.is_set():
