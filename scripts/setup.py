@@ -72,7 +72,11 @@ def steps(level: str) -> list[Step]:
         sources = packages + digest(web_sources())
         todo.append(Step("page", "web page", sources, dist, 0, 20, lambda: npm(node, WEB, "run", "build")))
     if level == "up":
-        todo.append(Step("starter", f"starter model {STARTER}", STARTER, PYTHON, 98, 500, pull_starter))
+        homes = " ".join(os.environ.get(name, "") for name in ("IMFINE_HOME", "XDG_DATA_HOME", "HOME"))
+        pull = Step(
+            "starter", f"starter model {STARTER}", f"{STARTER} {homes}", PYTHON, 98, 500, pull_starter
+        )
+        todo.append(pull)
     if level == "test":
         drivers = digest([E2E / "package.json", E2E / "package-lock.json"])
         modules = E2E / "node_modules"
