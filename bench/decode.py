@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from bench.harness import Pair, in_turns, line
-from imfine.core.answers import KeptAnswers
 from imfine.core.equalizer import Equalizer
 from imfine.core.events import LaneEnd
-from imfine.core.models import LoadedModel, load
+from imfine.core.models.load import LoadedModel, load
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
-from imfine.core.text import Decoder, Lane, TextRequest
+from imfine.core.text.answers import KeptAnswers
+from imfine.core.text.generate import Decoder, Lane, TextRequest
 
 PROMPT = "The old man looked at the sea for a long time. Then he said: it was in the year"
 TUNED = Recipe(attn=1.1, mlp=0.95)

@@ -15,7 +15,7 @@ from imfine.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from imfine.core.equalizer import Equalizer
-    from imfine.core.models import LoadedModel
+    from imfine.core.models.load import LoadedModel
     from imfine.core.recipe import Recipe
     from imfine.core.sampling import Sampling
 
@@ -23,7 +23,7 @@ __all__ = ["Equalizer", "LoadedModel", "Recipe", "Sampling", "__version__", "loa
 
 _HOMES = {
     "Equalizer": "imfine.core.equalizer",
-    "LoadedModel": "imfine.core.models",
+    "LoadedModel": "imfine.core.models.load",
     "Recipe": "imfine.core.recipe",
     "Sampling": "imfine.core.sampling",
 }
@@ -37,7 +37,7 @@ def load(
     `ref`: a starter's id, a folder, a .gguf file, or `owner/name` on the Hub. `dtype`: float32 or bfloat16.
     Raises: the errors of imfine.errors. For progress iterate over imfine.core.models.load yourself.
     """
-    from imfine.core.models import LoadedModel, warm
+    from imfine.core.models.load import LoadedModel, warm
 
     for step in warm().get(ref, revision=revision, dtype=dtype, device=device):
         if isinstance(step, LoadedModel):

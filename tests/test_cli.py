@@ -15,7 +15,7 @@ import pytest
 
 from imfine.cli.recipes import recipe_from
 from imfine.core.families import layout
-from imfine.core.known import STARTERS
+from imfine.core.models.known import STARTERS
 from imfine.errors import RecipeError
 
 LAYOUT = layout(STARTERS[0].config)

@@ -22,8 +22,8 @@ import typer
 
 from imfine.cli.show import print_json, size_of
 from imfine.core import memory
-from imfine.core.folders import read_origin
-from imfine.core.known import STARTERS
+from imfine.core.models.folders import read_origin
+from imfine.core.models.known import STARTERS
 from imfine.settings import Settings, settings
 
 NODE_WANTED = (20, 19)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from imfine.cli.show import count_of, followed, print_json, said, size_of
-from imfine.core.catalog import Card
+from imfine.core.models.catalog import Card
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
 Model = Annotated[
@@ -19,7 +19,7 @@ Model = Annotated[
 
 def models(json: Json = False) -> None:
     """List the models at hand, and some worth fetching."""
-    from imfine.core.catalog import cards
+    from imfine.core.models.catalog import cards
     from imfine.settings import settings
 
     with said(json):
@@ -47,8 +47,8 @@ def _row(card: Card) -> tuple[str, ...]:
 
 def pull(model: Model) -> None:
     """Fetch a model, once. What is here already is not fetched again."""
-    from imfine.core.catalog import find
-    from imfine.core.pull import pull as fetched
+    from imfine.core.models.catalog import find
+    from imfine.core.models.pull import pull as fetched
     from imfine.settings import settings
 
     with said(as_json=False):
@@ -60,7 +60,7 @@ def pull(model: Model) -> None:
 
 def inspect(model: Model, json: Json = False) -> None:
     """Show a model's layers, points, tensors and memory, from its config and headers alone."""
-    from imfine.core.catalog import inspect as inspected
+    from imfine.core.models.catalog import inspect as inspected
     from imfine.settings import settings
 
     with said(json):

@@ -77,9 +77,9 @@ def tune(  # noqa: PLR0917 - one parameter for each option of the command
     }
     knobs = {"eps": eps, "attn": attn, "mlp": mlp}
     with said(json):
-        from imfine.core.catalog import find, layout_of
         from imfine.core.events import to_json
         from imfine.core.memory import DTYPE_BYTES
+        from imfine.core.models.catalog import find, layout_of
         from imfine.settings import settings
 
         if not prompt:
@@ -122,7 +122,7 @@ def _sampling(given: dict[str, Any]) -> Sampling:
 def _events(
     model: str, dtype: str | None, prompt: str, recipe: Recipe, sampling: Sampling
 ) -> Iterator[Event]:
-    from imfine.core.models import LoadedModel, load
+    from imfine.core.models.load import LoadedModel, load
 
     loaded = followed(load(model, dtype=dtype))
     assert isinstance(loaded, LoadedModel)

@@ -23,11 +23,11 @@ from torch import nn
 
 from imfine.core.events import Phase
 from imfine.core.families import layout
-from imfine.core.folders import ORIGIN, locked, need_disk, staged
-from imfine.core.local import EXTRA, Local, norm_eps, read_local
 from imfine.core.manifest import Touch, touches
+from imfine.core.models.folders import ORIGIN, locked, need_disk, staged
+from imfine.core.models.local import EXTRA, Local, norm_eps, read_local
+from imfine.core.models.weights import broken, read_json, weight_files
 from imfine.core.recipe import Recipe
-from imfine.core.weights import broken, read_json, weight_files
 from imfine.errors import Conflict, ModelRefused, SetupError
 
 CHUNK = 1 << 24  # bytes copied at a time

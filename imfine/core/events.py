@@ -103,8 +103,8 @@ class LaneResult:
 
 @dataclass(frozen=True)
 class Result:
-    """The whole answer, kept with the run. `checksum` proves the base lane: the warm weights' fingerprint after
-    the answer beside the one taken when they were loaded."""
+    """The whole answer, kept with the run. `checksum` proves the base lane: the warm weights' fingerprint
+    after the answer beside the one taken when they were loaded."""
 
     model: str
     revision: str

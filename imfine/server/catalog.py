@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from imfine.core import catalog
-from imfine.core.catalog import Card
 from imfine.core.families import Layout
 from imfine.core.manifest import manifest
+from imfine.core.models import catalog
+from imfine.core.models.catalog import Card
 from imfine.core.recipe import GAIN_MAX, Recipe
 from imfine.errors import Conflict, NoNetwork
 from imfine.settings import Settings

@@ -19,7 +19,7 @@ import imfine.core.bake as bake_module
 from imfine.core.bake import apply_imfine_json, bake
 from imfine.core.equalizer import Equalizer
 from imfine.core.families import layout
-from imfine.core.local import norm_eps
+from imfine.core.models.local import norm_eps
 from imfine.core.recipe import Recipe
 from imfine.errors import Conflict, ModelRefused, RecipeError, SetupError
 

@@ -12,7 +12,7 @@ import pytest
 
 from imfine.core import memory
 from imfine.core.families import layout
-from imfine.core.known import KNOWN, STARTERS
+from imfine.core.models.known import KNOWN, STARTERS
 from imfine.errors import OutOfMemory
 
 GIB = memory.GIB
@@ -86,8 +86,8 @@ def test_the_starter_is_loaded_and_answers_within_what_its_card_says(starter: Pa
     """Measured in a process of its own: what loading and a short answer add to an interpreter with torch."""
     code = """
 import os, psutil, torch, transformers
-from imfine.core.models import load, LoadedModel
-import imfine.core.text
+from imfine.core.models.load import load, LoadedModel
+import imfine.core.text.generate
 before = psutil.Process().memory_info().rss
 model = [step for step in load(os.environ["STARTER"], dtype="bfloat16")][-1]
 list(model.compare("Hello", attn=1.1, sampling={"greedy": True, "max_new_tokens": 4}))

@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from imfine.core.bake import apply_imfine_json, bake
 from imfine.core.equalizer import Equalizer
 from imfine.core.families import Layout
-from imfine.core.local import read_local
 from imfine.core.manifest import manifest
+from imfine.core.models.local import read_local
 from imfine.core.recipe import Recipe
 
 TEXT = "I want to be a superman. He flew over the quiet city at night and thought of what he had been told."

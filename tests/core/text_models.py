@@ -10,10 +10,10 @@ from small_models import small_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from imfine.core.catalog import Card
 from imfine.core.equalizer import Equalizer
-from imfine.core.fingerprint import fingerprint
-from imfine.core.models import LoadedModel
+from imfine.core.models.catalog import Card
+from imfine.core.models.fingerprint import fingerprint
+from imfine.core.models.load import LoadedModel
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

@@ -1,0 +1,353 @@
+"""The Hugging Face Hub: what a repository has, its safe files fetched into the standard cache, three clear
+errors.
+
+HF_HOME, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean elsewhere. Only the files a text model
+needs are ever fetched: safetensors, JSON, templates, vocabularies. Knows no torch, and not what is done
+with a model.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imfine.core.events import Phase
+from imfine.core.models.folders import need_disk
+from imfine.core.models.local import check_code, has_tokenizer, languages_of, refuse_without_safetensors
+from imfine.core.models.weights import weight_files
+from imfine.errors import ModelGated, ModelNotFound, ModelRefused, NoNetwork, SetupError
+
+REF = re.compile(
+    r"(?P<repo>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})"
+    r"(?:/(?P<file>[\w.-]{1,150}\.gguf))?(?:@(?P<revision>[A-Za-z0-9][\w./-]{0,150}))?",
+    re.ASCII,
+)
+SAFE = (
+    "*.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "vocab.json", "model.safetensors.index.json",
+    "imfine.json", "chat_template.json", "tokenizer.model", "merges.txt", "vocab.txt", "*.jinja", "README.md",
+)  # fmt: skip
+SMALL = (
+    "config.json",
+    "tokenizer_config.json",
+    "generation_config.json",
+)  # fetched and read before the weights
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Ref:
+    """owner/name[/file.gguf][@revision]"""
+
+    repo: str
+    file: str | None
+    revision: str | None
+
+    @property
+    def url(self) -> str:
+        from huggingface_hub import constants
+
+        return f"{constants.ENDPOINT}/{self.repo}"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What the Hub says of a repository before anything is fetched."""
+
+    ref: Ref
+    commit: str
+    files: dict[str, int]  # the files we would fetch, and their bytes
+    parameters: int | None
+    gated: bool
+    licence: str | None
+    languages: list[str] | None
+
+
+def parse(text: str) -> Ref | None:
+    match = REF.fullmatch(text)
+    if match is None or ".." in text:
+        return None
+    return Ref(match["repo"], match["file"], match["revision"])
+
+
+def cache_dir() -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
+def snapshot(ref: Ref) -> Path | None:
+    """The folder of a repository's revision in the cache, whole or not; None: nothing of it is here."""
+    base = cache_dir() / f"models--{ref.repo.replace('/', '--')}"
+    revision = ref.revision or "main"
+    try:
+        commit = (base / "refs" / revision).read_text().strip()
+    except OSError:
+        commit = revision
+    folder = base / "snapshots" / commit
+    return folder if "/" not in commit and folder.is_dir() else None
+
+
+def is_whole(folder: Path, ref: Ref) -> bool:
+    """All weights and the tokenizer of a snapshot are here (a cancelled download leaves some of them)."""
+    if ref.file is not None:
+        return (folder / ref.file).exists()
+    if not (folder / "config.json").exists():
+        return False
+    files = weight_files(folder)
+    return bool(files) and all(file.exists() for file in files) and has_tokenizer(folder)
+
+
+def cached() -> list[tuple[str, Path]]:
+    """(owner/name, snapshot of `main`) of every model repository in the cache."""
+    found = []
+    for base in sorted(cache_dir().glob("models--*--*")):
+        repo = base.name.removeprefix("models--").replace("--", "/", 1)
+        folder = snapshot(Ref(repo, None, None))
+        if folder is not None:
+            found.append((repo, folder))
+    return found
+
+
+def ask(ref: Ref) -> Remote:
+    """Files, sizes and terms of a repository.
+
+    Raises: ModelNotFound, ModelGated, NoNetwork, ModelRefused (nothing in it that can be opened safely).
+    """
+    from huggingface_hub import HfApi
+
+    with translated(ref):
+        info = HfApi().model_info(ref.repo, revision=ref.revision, files_metadata=True, timeout=TIMEOUT_S)
+    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or []}
+    data = info.card_data.to_dict() if info.card_data else {}
+    counts = info.safetensors.total if info.safetensors else (info.gguf or {}).get("total")
+    licence = data.get("license")
+    return Remote(
+        ref=ref,
+        commit=info.sha or ref.revision or "main",
+        files=wanted(ref, sizes),
+        parameters=int(counts) if counts else None,
+        gated=bool(info.gated),
+        licence=licence if isinstance(licence, str) else None,
+        languages=languages_of(data.get("language")),
+    )
+
+
+def wanted(ref: Ref, sizes: dict[str, int]) -> dict[str, int]:
+    """Of a repository's files those we would fetch: the named GGUF, else safetensors with config and
+    tokenizer.
+
+    Raises: ModelNotFound (no such GGUF, no weights), ModelRefused (pickled weights only).
+    """
+    if ref.file is not None:
+        if ref.file not in sizes:
+            raise ModelNotFound(
+                f"{ref.repo} has no file {ref.file}",
+                remedy="name one of: "
+                + (", ".join(name for name in sizes if name.endswith(".gguf")) or "none"),
+                field="model",
+                value=ref.repo,
+            )
+        return {ref.file: sizes[ref.file]}
+    names = [
+        name for name in sizes if any(fnmatch.fnmatchcase(name, safe) for safe in SAFE) and "/" not in name
+    ]
+    weights = [name for name in names if name.endswith(".safetensors")]
+    if not weights:
+        refuse_without_safetensors(ref.repo, list(sizes))
+    if "model.safetensors.index.json" in names:
+        weights = [
+            name for name in weights if re.fullmatch(r"model-\d+-of-\d+\.safetensors", name)
+        ] or weights
+    elif "model.safetensors" in names:
+        weights = ["model.safetensors"]
+    return {name: sizes[name] for name in names if not name.endswith(".safetensors") or name in weights}
+
+
+def _fetch_configs(remote: Remote) -> Path | None:
+    """The small configs alone, so that a model is judged before gigabytes come; their snapshot folder."""
+    folder = None
+    for name in SMALL:
+        if name in remote.files:
+            folder = _download(remote, name, None).parent
+    return folder
+
+
+def check_configs(remote: Remote) -> Path:
+    """Fetches and judges the small configs. Raises: ModelRefused (code of its own), ModelNotFound (no
+    config)."""
+    folder = _fetch_configs(remote)
+    if folder is None or not (folder / "config.json").exists():
+        raise ModelNotFound(
+            f"{remote.ref.repo} has no config.json",
+            remedy="choose a text model that transformers can load",
+            field="model",
+            value=remote.ref.repo,
+        )
+    check_code(folder)
+    return folder
+
+
+def fetch(remote: Remote) -> Iterator[Phase]:
+    """All wanted files into the cache; whatever is there already is not fetched again, what is half there
+    goes on.
+
+    Yields bytes. Raises: NoNetwork, ModelGated, ModelNotFound, SetupError (disk).
+    """
+    total = sum(remote.files.values())
+    need_disk(cache_dir(), total, remote.ref.repo)
+    meter = _Meter()
+    stop = threading.Event()
+
+    def work() -> None:
+        done = 0
+        for name, size in sorted(remote.files.items(), key=lambda item: item[1]):
+            if stop.is_set():
+                return
+            meter.base, meter.now = done, 0
+            _download(remote, name, meter.bar(stop))
+            done += size
+        meter.base, meter.now = total, 0
+
+    yield Phase("downloading", 0, total, "bytes")
+    with ThreadPoolExecutor(1, "hub") as pool:
+        job = pool.submit(work)
+        try:
+            while not job.done():
+                stop.wait(0.1)
+                yield Phase("downloading", min(total, meter.base + meter.now), total, "bytes")
+        finally:
+            stop.set()
+        job.result()
+    yield Phase("downloading", total, total, "bytes")
+
+
+class _Stopped(Exception):
+    """The one who asked for a download has left."""
+
+
+class _Meter:
+    """Bytes of the file that is coming, told by huggingface_hub through the tqdm it is given."""
+
+    def __init__(self) -> None:
+        self.base = self.now = 0
+
+    def bar(self, stop: threading.Event) -> type:
+        meter = self
+
+        class Bar:
+            def __init__(self, *_: Any, initial: int = 0, **__: Any) -> None:
+                meter.now = int(initial or 0)
+
+            def __enter__(self) -> Bar:
+                return self
+
+            def __exit__(self, *_: object) -> None:
+                return None
+
+            def update(self, count: float | None = 1) -> None:
+                meter.now += int(count or 0)
+                if stop.is_set():
+                    raise _Stopped
+
+            def __getattr__(self, _: str) -> Any:  # close, refresh, set_description …: nothing to show
+                return lambda *_, **__: None
+
+        return Bar
+
+
+def _download(remote: Remote, name: str, bar: type | None) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    with translated(remote.ref):
+        # by commit, but "main" where the Hub gave none: then refs/ is written too
+        revision = remote.ref.revision or "main"
+        found = hf_hub_download(
+            remote.ref.repo,
+            name,
+            revision=revision,
+            etag_timeout=TIMEOUT_S,
+            tqdm_class=bar,
+        )
+    return Path(str(found))
+
+
+@contextmanager
+def translated(ref: Ref) -> Iterator[None]:
+    """huggingface_hub's errors as ours: not there, gated, not reachable."""
+    import httpx2
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError as error:
+        raise ModelGated(
+            f"{ref.repo} asks you to accept its terms first",
+            remedy=f"accept them at {ref.url}, then set HF_TOKEN to a token of yours",
+            field="model",
+            value=ref.repo,
+            url=ref.url,
+        ) from error
+    except errors.RevisionNotFoundError as error:
+        raise ModelNotFound(
+            f"{ref.repo} has no revision {ref.revision}",
+            remedy=f"see its branches and tags at {ref.url}/tree/main",
+            field="revision",
+            value=ref.revision,
+        ) from error
+    except (errors.RepositoryNotFoundError, errors.RemoteEntryNotFoundError) as error:
+        raise ModelNotFound(
+            f"the Hub has no model {ref.repo}, or it is private",
+            remedy="check the spelling; for a private model set HF_TOKEN",
+            field="model",
+            value=ref.repo,
+            url=ref.url,
+        ) from error
+    except errors.HFValidationError as error:
+        raise ModelRefused(str(error), remedy="a Hub model is named owner/name", field="model") from error
+    except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, httpx2.TransportError) as error:
+        offline = isinstance(error, errors.OfflineModeIsEnabled)
+        raise NoNetwork(
+            f"{ref.repo} is not on this machine, and the Hub "
+            + ("is switched off by HF_HUB_OFFLINE" if offline else f"cannot be reached ({_reason(error)})"),
+            remedy="unset HF_HUB_OFFLINE"
+            if offline
+            else "connect to the network, or choose a model that is here",
+            field="model",
+            value=ref.repo,
+        ) from error
+    except errors.HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else "no answer"
+        if status in (401, 403):
+            raise ModelGated(
+                f"the Hub refuses access to {ref.repo} ({status})",
+                remedy=f"accept its terms at {ref.url}, and set HF_TOKEN to a token that may read it",
+                field="model",
+                value=ref.repo,
+                url=ref.url,
+            ) from error
+        raise NoNetwork(
+            f"the Hub answered {status} for {ref.repo}",
+            remedy="try again in a while",
+            field="model",
+            value=ref.repo,
+        ) from error
+    except OSError as error:
+        if error.errno == 28:
+            raise SetupError(
+                f"the disk is full ({cache_dir()})", remedy="free some space, then pull again"
+            ) from error
+        raise
+
+
+def _reason(error: BaseException) -> str:
+    return str(error.__cause__ or error).splitlines()[0][:120]

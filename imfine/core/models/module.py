@@ -1,0 +1,174 @@
+"""A checked folder of safetensors becomes a transformers module, tensor by tensor, with bytes as they are
+read.
+
+The result is what transformers' from_pretrained gives (held by tests): its classes, key mapping, tying and
+buffers; only the reading is ours, so that progress is true and memory holds the weights once. Knows no
+catalog, no equalizer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors import SafetensorError, safe_open
+from transformers.utils import logging as hf_logging
+
+from imfine.core.events import Phase
+from imfine.core.families import Layout
+from imfine.core.models.weights import BUFFERS, broken, read_folder
+from imfine.errors import ModelBroken, ModelRefused
+
+EVERY_S = 0.05  # between two reports of progress
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def read_module(
+    folder: Path, where: Layout, dtype: str, device: str
+) -> Iterator[Phase | transformers.PreTrainedModel]:
+    """Yields bytes read, and last the module: in eval mode, without gradients, on `device`.
+
+    Raises: ModelBroken, ModelRefused (quantised weights without a GPU).
+    """
+    with unreadable(folder, "config.json"):
+        config = transformers.AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+    if getattr(config, "quantization_config", None) is not None:
+        yield _quantised(folder, where, config, device)
+        return
+    config.dtype = DTYPES[dtype]
+    state: dict[str, torch.Tensor] = {}
+    for step in _read(folder, DTYPES[dtype]):
+        if isinstance(step, Phase):
+            yield step
+        else:
+            state = step
+    yield _finished(_built(folder, where, config, state), folder, device)
+
+
+def _read(folder: Path, dtype: torch.dtype) -> Iterator[Phase | dict[str, torch.Tensor]]:
+    """Every tensor, cast as it is read: never the file and the cast model at once."""
+    tensors = [tensor for tensor in read_folder(folder).values() if not BUFFERS.search(tensor.name)]
+    total, done, told = sum(tensor.nbytes for tensor in tensors), 0, 0.0
+    state: dict[str, torch.Tensor] = {}
+    yield Phase("loading", 0, total, "bytes")
+    for file in sorted({tensor.file for tensor in tensors}):
+        try:
+            with safe_open(file, framework="pt") as source:
+                for tensor in tensors:
+                    if tensor.file != file:
+                        continue
+                    state[tensor.name] = source.get_tensor(tensor.name).to(dtype, copy=True)
+                    done += tensor.nbytes
+                    if time.monotonic() - told > EVERY_S:
+                        told = time.monotonic()
+                        yield Phase("loading", done, total, "bytes")
+        except SafetensorError as error:
+            raise broken(file, str(error)) from error
+    yield Phase("loading", total, total, "bytes")
+    yield state
+
+
+def _built(
+    folder: Path, where: Layout, config: Any, state: dict[str, torch.Tensor]
+) -> transformers.PreTrainedModel:
+    """transformers takes the tensors as they are: no initialisation, no copy."""
+    try:
+        with quiet():
+            model, info = getattr(transformers, where.architecture).from_pretrained(
+                None,
+                config=config,
+                state_dict=state,
+                dtype=config.dtype,
+                attn_implementation="sdpa",
+                output_loading_info=True,
+            )
+    except (RuntimeError, ValueError, TypeError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise _contradicts(folder, f"its tensors do not fit its config.json ({reason})") from error
+    for kind, what in (("missing_keys", "lacks"), ("mismatched_keys", "has another shape for")):
+        if names := sorted(str(name) for name in info[kind]):
+            raise _contradicts(
+                folder, f"it {what} {names[0]}" + (f" and {len(names) - 1} more" if names[1:] else "")
+            )
+    if names := sorted(info["unexpected_keys"]):
+        raise _contradicts(folder, f"it has tensors that {where.architecture} does not know, e.g. {names[0]}")
+    return model  # type: ignore[no-any-return]
+
+
+def _contradicts(folder: Path, reason: str) -> ModelBroken:
+    return ModelBroken(
+        f"{folder.name} is broken: {reason}",
+        remedy="fetch the model again, or mend its config.json",
+        field="model",
+        reason=reason,
+    )
+
+
+def _finished(model: transformers.PreTrainedModel, folder: Path, device: str) -> transformers.PreTrainedModel:
+    if (folder / "generation_config.json").exists():
+        with unreadable(folder, "generation_config.json"):
+            model.generation_config = transformers.GenerationConfig.from_pretrained(
+                folder, local_files_only=True
+            )
+    model.eval().requires_grad_(False).to(device)
+    return model
+
+
+def _quantised(folder: Path, where: Layout, config: Any, device: str) -> transformers.PreTrainedModel:
+    """bitsandbytes' 8 and 4 bit, as transformers loads them. Untested: no GPU has run it yet."""
+    method = dict(config.quantization_config).get("quant_method")
+    if method != "bitsandbytes" or device == "cpu":
+        raise ModelRefused(
+            f"{folder.name} is quantised ({method})",
+            remedy="choose its unquantised version; only bitsandbytes on a GPU can be used as it is",
+            field="model",
+        )
+    with quiet():
+        model = getattr(transformers, where.architecture).from_pretrained(
+            folder,
+            device_map={"": device},
+            attn_implementation="sdpa",
+            local_files_only=True,
+            use_safetensors=True,
+        )
+    return _finished(model, folder, device)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' own progress bars and load reports: what matters becomes an event or an error."""
+    bars, level = hf_logging.is_progress_bar_enabled(), hf_logging.get_verbosity()
+    hf_logging.disable_progress_bar()
+    hf_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(level)
+        if bars:
+            hf_logging.enable_progress_bar()
+
+
+def read_tokenizer(folder: Path) -> Any:
+    """Raises: ModelBroken."""
+    with unreadable(folder, "tokenizer"):
+        return transformers.AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+
+
+@contextmanager
+def unreadable(folder: Path, what: str) -> Iterator[None]:
+    """What transformers and its tokenizers raise over a malformed file, as ModelBroken."""
+    try:
+        with quiet():
+            yield
+    except Exception as error:  # plain Exception is what the tokenizers raise
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise _contradicts(folder, f"its {what} cannot be read ({' '.join(lines)[:200]})") from error
