@@ -16,7 +16,7 @@ from pydantic_settings import (
 
 
 def default_home() -> Path:
-    """The XDG data directory; the Linux home where that is a Windows mount: SQLite's locks do not hold there."""
+    """The XDG data directory; the Linux home where that is a Windows mount, on which SQLite has no locks."""
     base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return linux_home_for(base / "imfine")
 
