@@ -54,10 +54,12 @@ def submit(live: Live, claim: Claim, at: Settings) -> Submission:
 
 
 def preload(live: Live, at: Settings) -> None:
-    """Opens the first starter that is on this disk."""
+    """Makes the first starter that is on this disk answer once, so that nobody waits for its first answer."""
     for starter in STARTERS:
         if catalog.find(starter.id, at, any_folder=False).ready:
-            live.open(TextModel(starter.id, None, None, at))
+            lanes = (Lane("base"), Lane("tuned", Recipe(attn=1.1)))
+            request = TextRequest(lanes, "Hello", Sampling(greedy=True, max_new_tokens=2))
+            live.submit(TextModel(starter.id, None, None, at), "warm-up", request)
             return
 
 

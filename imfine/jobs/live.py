@@ -256,13 +256,6 @@ class Live:
                 loop.start()
             return submission
 
-    def open(self, source: Source) -> None:
-        """Makes a model warm before anybody asks."""
-        with self._lock:
-            if source not in self._loops:
-                self._loops[source] = ModelLoop(source, self._make_room)
-                self._loops[source].start()
-
     @property
     def warm(self) -> list[str]:
         with self._lock:

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 HELLO_S = 5.0
 KNOCK_S = 0.2  # until the server has answered the first hello, or the first after it was away
-GRACE_S = 8.5  # what has not ended by then is cut off; the broker or the lease gives its run on
+GRACE_S = 8.0  # what has not ended by then is cut off; the broker or the lease gives its run on
 THREADS = {names.LIVE: 16, names.BATCH: 4}  # runs at once; one that waits for free rows takes a thread too
 BATCH_NICENESS = 10
 

@@ -6,6 +6,7 @@ no process behind, however it ends. Knows neither what a run is nor how a model 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.05
 READY_S = 60.0  # a machine that is slower than this is told to look at what its workers say
-CHILDREN_S = 9.0  # a worker cuts itself off before that
+CHILDREN_S = 8.3  # a worker cuts itself off before that
+SERVER_S = 1.2
 INTERRUPTED = 130
 
 
@@ -117,7 +119,8 @@ class Say:
         self.out = out
 
     def line(self, text: str = "") -> None:
-        print(text, file=self.out, flush=True)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(text, file=self.out, flush=True)
 
     def step(self, what: str, text: str) -> None:
         self.line(f"  {what:<8} {text}")
@@ -146,9 +149,12 @@ class Serving:
         return self._thread.is_alive()
 
     def stop(self, *, force: bool = False) -> None:
+        """Ends streams and requests under way; what takes too long is cut off."""
         self.server.should_exit = True
         self.server.force_exit = force
-        self._thread.join(5)
+        self._thread.join(SERVER_S)
+        self.server.force_exit = True
+        self._thread.join(SERVER_S / 4)
 
     def ready_workers(self) -> set[str]:
         return {present.worker for present, _ in self.server.context.workers.all()}

@@ -1,4 +1,4 @@
-"""A child starts again when it dies, ever more patiently, and ends when told to or when its leash is let go."""
+"""A child starts again when it dies, ever more patiently, and ends when told to or let go of its leash."""
 
 import os
 import signal
