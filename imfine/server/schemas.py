@@ -226,10 +226,10 @@ class _Event(Out):
 
 class PhaseEvent(_Event):
     type: Literal["phase"]
-    phase: Literal["downloading", "loading", "working", "measuring", "saving"]
+    phase: Literal["waiting", "downloading", "loading", "working", "measuring", "saving"]
     done: int
     total: int | None
-    unit: Literal["bytes", "tokens", "steps", "lanes"]
+    unit: Literal["bytes", "tokens", "steps", "lanes", "runs"]
 
 
 class Candidate(Out):

@@ -683,7 +683,7 @@ export interface components {
              * Phase
              * @enum {string}
              */
-            phase: "downloading" | "loading" | "working" | "measuring" | "saving";
+            phase: "waiting" | "downloading" | "loading" | "working" | "measuring" | "saving";
             /** Done */
             done: number;
             /** Total */
@@ -692,7 +692,7 @@ export interface components {
              * Unit
              * @enum {string}
              */
-            unit: "bytes" | "tokens" | "steps" | "lanes";
+            unit: "bytes" | "tokens" | "steps" | "lanes" | "runs";
         };
         /** PhaseNow */
         PhaseNow: {
