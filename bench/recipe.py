@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from imfine.core.equalizer import Equalizer
 from imfine.core.families import layout
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--layers", type=int, default=32)
     args = parser.parse_args()
-    config: Any = LlamaConfig(architectures=["LlamaForCausalLM"], num_hidden_layers=args.layers)  # type: ignore[no-untyped-call]
+    config = AutoConfig.for_model("llama", architectures=["LlamaForCausalLM"], num_hidden_layers=args.layers)
     module = random_model(config)
     size = sum(p.nbytes for p in module.parameters())
     equalizer = Equalizer(module, layout(config.to_dict()))
