@@ -57,12 +57,15 @@ def main() -> None:
     write("cuda.lock", {name: entry for name, entry in project.items() if CUDA.match(name)})
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pins:
         lines = [
-            line.rstrip(" \\") for entry in base.values() for line in entry.splitlines() if line[0].isalnum()
+            line.rstrip(" \\")
+            for entry in project.values()
+            for line in entry.splitlines()
+            if line[0].isalnum()
         ]
         pins.write("\n".join(lines))
         pins.flush()
         dev = resolve("--group=dev", f"--constraints={pins.name}")
-    write("dev.lock", {name: entry for name, entry in dev.items() if name not in base})
+    write("dev.lock", {name: entry for name, entry in dev.items() if name not in project})
     write("uv.lock", resolve("--group=uv"))
     write("node.lock", resolve("--group=node"))
 

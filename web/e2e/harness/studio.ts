@@ -61,12 +61,21 @@ export class Studio {
 
   /** Waits until both lanes have ended, and show their own answer. */
   async answered(): Promise<void> {
-    await this.page.getByRole("button", { name: /^(Answer|답 듣기)$/ }).waitFor({ timeout: 60_000 });
-    for (const kind of ["base", "tuned"])
-      await this.page
-        .locator(`section[data-kind=${kind}][aria-busy=false]:not([data-stale])`)
-        .getByText(/tokens\/s|토큰\/초/)
-        .waitFor({ timeout: 60_000 });
+    try {
+      await this.page.getByRole("button", { name: /^(Answer|답 듣기)$/ }).waitFor({ timeout: 60_000 });
+      for (const kind of ["base", "tuned"])
+        await this.page
+          .locator(`section[data-kind=${kind}][aria-busy=false]:not([data-stale])`)
+          .getByText(/tokens\/s|토큰\/초/)
+          .waitFor({ timeout: 20_000 });
+    } catch {
+      const lanes = await this.page
+        .locator("section[data-kind]")
+        .evaluateAll((all) => all.map((one) => one.outerHTML));
+      throw new Error(
+        `not answered; the page says:\n${await this.page.locator("main").innerText()}\n${lanes}`,
+      );
+    }
   }
 
   /** Asks, and returns while the answer is being said. */
