@@ -59,7 +59,7 @@ def services() -> Iterator[Backend]:
 @contextmanager
 def mariadb() -> Iterator[str]:
     name = f"imfine_test_{uuid.uuid4().hex[:12]}"
-    at = make_url(MARIADB).set(database=None)
+    at = make_url(MARIADB).set(database="")  # None would leave the one it names
     engine = create_engine(at, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))

@@ -68,6 +68,7 @@ class Source:
     gate: threading.Event = field(default_factory=threading.Event)
     opened: int = 0
     broken: Exception | None = None
+    may_open: threading.Event = field(default_factory=threading.Event)
 
     def memory(self) -> int:
         if self.broken:
@@ -75,6 +76,7 @@ class Source:
         return self.bytes
 
     def open(self) -> Iterator[Phase | Decoder]:
+        assert self.may_open.wait(10)
         self.opened += 1
         yield Phase("loading", 0, self.bytes)
         yield Phase("loading", self.bytes, self.bytes)
@@ -85,6 +87,7 @@ class Source:
 def source() -> Iterator[Source]:
     source = Source("m")
     source.gate.set()
+    source.may_open.set()
     yield source
     source.gate.set()
 
@@ -142,7 +145,9 @@ def test_loading_is_told_to_whoever_waits(source):
 def test_without_free_rows_a_run_waits_its_turn_and_is_told(source):
     live = Live(100)
     source.gate.clear()
+    source.may_open.clear()
     runs = [live.submit(source, name, Request(tokens=2)) for name in "abcd"]
+    source.may_open.set()  # all four are there when the loop looks
     wait_for(lambda: runs[3].ahead == 3)
     source.gate.set()
     heard = {name: everything(run) for name, run in zip("abcd", runs, strict=True)}
@@ -214,7 +219,11 @@ def test_a_model_that_cannot_be_opened_says_so_each_time(source):
 
 def test_the_longest_idle_model_goes_when_memory_is_wanted(source):
     live = Live(25)
-    sources = [source, Source("n", gate=source.gate), Source("o", gate=source.gate)]
+    sources = [
+        source,
+        Source("n", gate=source.gate, may_open=source.may_open),
+        Source("o", gate=source.gate, may_open=source.may_open),
+    ]
     for each in sources:
         everything(live.submit(each, each.name, Request()))
         time.sleep(0.01)
@@ -225,7 +234,7 @@ def test_the_longest_idle_model_goes_when_memory_is_wanted(source):
 
 def test_a_model_that_finds_no_room_waits_for_the_busy_one_and_can_be_given_up(source):
     live = Live(15)
-    other = Source("n", gate=source.gate)
+    other = Source("n", gate=source.gate, may_open=source.may_open)
     source.gate.clear()
     busy = live.submit(source, "a", Request(tokens=5))
     wait_for(lambda: live.warm == ["m"])

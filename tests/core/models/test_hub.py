@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gguf_files import write
 from model_folders import edit_config, save_model
 
 COMMIT = "5e1f" * 10
@@ -230,8 +231,6 @@ def test_memory_is_checked_before_any_weights_come(hub: Hub, tiny: Path) -> None
 
 
 def test_a_gguf_is_fetched_when_it_is_named(hub: Hub, tiny: Path, tmp_path: Path) -> None:
-    from test_gguf import write
-
     write(tiny / "tiny.gguf")
     before = imfine("inspect", "me/tiny/tiny.gguf", hub=hub)
     assert before.code == 2
