@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from bench.harness import Pair, in_turns, line
-from imfine.core.equalizer import Equalizer
 from imfine.core.events import LaneEnd
 from imfine.core.models.load import LoadedModel, load
 from imfine.core.recipe import Recipe
@@ -44,9 +43,12 @@ def ours(
     return work
 
 
-def generate(model: LoadedModel, tokens: int, module: Any = None) -> Callable[[], None]:
+def loaded(name: str, dtype: str) -> LoadedModel:
+    return next(step for step in load(name, dtype=dtype) if isinstance(step, LoadedModel))
+
+
+def generate(model: LoadedModel, tokens: int, speaker: Any) -> Callable[[], None]:
     batch = model.tokenizer(PROMPT, return_tensors="pt")
-    speaker: Any = module or model.module
 
     def work() -> None:
         out = speaker.generate(**batch, do_sample=False, max_new_tokens=tokens)
@@ -81,10 +83,9 @@ def main() -> None:
     parser.add_argument("--sweep", type=int, default=25, help="recipes in one batch; 0: leave it out")
     args = parser.parse_args()
 
-    model = next(m for m in load(args.model, dtype=args.dtype) if isinstance(m, LoadedModel))
-    module = copy.deepcopy(model.module)
-    plain = replace(model, module=module, equalizer=Equalizer(module, model.layout))  # never sees a recipe
-    one = generate(plain, args.tokens)
+    model, untuned = (loaded(args.model, args.dtype) for _ in range(2))  # `untuned` never sees a recipe
+    theirs = copy.deepcopy(model.module)  # as transformers has it: a copy is without packed weights
+    one = generate(model, args.tokens, theirs)
     n, tokens = args.n, args.tokens
 
     def tell(name: str, pair: Pair, wanted: str, *, invert: bool = False) -> None:
@@ -92,16 +93,19 @@ def main() -> None:
 
     print(f"{args.model}, {args.dtype}, {tokens} tokens, {torch.get_num_threads()} threads\n")
     print("| what | ours | theirs | ratio (least–most) | wanted | pairs |\n|---|---|---|---|---|---|")
-    pair = in_turns(ours(plain, [Recipe()], tokens), one, n)
+    pair = in_turns(ours(untuned, [Recipe()], tokens), one, n)
     tell("one lane: times as fast as generate()", pair, "≥ 1.15")
     pair = in_turns(ours(model, [Recipe(), TUNED], tokens), one, n)
     tell("original and tuned: time, in generate()s", pair, "≤ 1.25", invert=True)
     two = (PROMPT, PROMPT + " of")
-    tuned, neutral = ours(model, [TUNED, TUNED], tokens, two), ours(plain, [Recipe(), Recipe()], tokens, two)
+    tuned, neutral = (
+        ours(model, [TUNED, TUNED], tokens, two),
+        ours(untuned, [Recipe(), Recipe()], tokens, two),
+    )
     tell("two rows: time with gains, to that without", in_turns(tuned, neutral, n), "≤ 1.08", invert=True)
     if args.sweep:
         recipes = [Recipe(attn=1 + 0.01 * i, mlp=1 - 0.01 * i) for i in range(args.sweep)]
-        swept, by_one = ours(model, recipes, tokens), multiplied_one_by_one(plain, recipes, tokens)
+        swept, by_one = ours(model, recipes, tokens), multiplied_one_by_one(model, recipes, tokens)
         tell(
             f"{args.sweep} recipes: times as fast as one by one",
             in_turns(swept, by_one, max(1, n // 4)),

@@ -22,6 +22,7 @@ from imfine.errors import OutOfMemory
 GIB = 1 << 30
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
 WORKING = 256 << 20  # activations, logits and what Python itself grows by while it answers
+PACKED_LIMIT = GIB  # bytes of weights up to which a second copy is worth its memory
 RESERVE = GIB  # left to the system, the server and the page's browser
 ROWS, TOKENS = 2, 2048  # what a card reckons with: both lanes, with a prompt and an answer of this length
 BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # "bf16" is ARM's
@@ -143,10 +144,16 @@ def kv_cache(layout: Layout, dtype: str, rows: int = ROWS, tokens: int = TOKENS)
     return each * rows * min(tokens, layout.context_length)
 
 
+def packs(parameters: int, dtype: str) -> bool:
+    """Whether a model's matrices are kept a second time, rearranged for the processor (models/packed.py)."""
+    return dtype == "bfloat16" and not gpus() and parameters * DTYPE_BYTES[dtype] <= PACKED_LIMIT
+
+
 def needed(parameters: int, layout: Layout, dtype: str) -> int:
     """Bytes to load a model and answer with both lanes: weights, keys and values, logits, working set."""
     logits = 4 * ROWS * layout.vocab_size * 4  # float32, and its copies while sampling
-    return parameters * DTYPE_BYTES[dtype] + kv_cache(layout, dtype) + logits + WORKING
+    weights = parameters * DTYPE_BYTES[dtype] * (2 if packs(parameters, dtype) else 1)
+    return weights + kv_cache(layout, dtype) + logits + WORKING
 
 
 def check_fits(name: str, parameters: int, layout: Layout, dtype: str, have: int) -> None:

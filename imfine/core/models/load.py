@@ -33,6 +33,7 @@ from imfine.core.models.folders import locked, need_disk, read_origin, staged, w
 from imfine.core.models.gguf import read_gguf
 from imfine.core.models.local import read_local
 from imfine.core.models.module import DTYPES, read_module, read_tokenizer
+from imfine.core.models.packed import pack
 from imfine.core.models.pull import converted_dir, pull
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
@@ -139,6 +140,8 @@ def load(
                 module = step
         assert module is not None, "read_module yields the module last"
         apply_imfine_json(module, folder)
+        if device == "cpu" and memory.packs(local.parameters, dtype):
+            pack(module)
         weights = digest.result()
     yield LoadedModel(
         id=card.id,
