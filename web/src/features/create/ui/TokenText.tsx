@@ -89,12 +89,16 @@ export const TokenText = memo(function TokenText({
   );
 });
 
+/** A token of line breaks alone would be invisible, and nothing to click on: it gets a mark. */
+const isBreak = (text: string): boolean => text.includes("\n") && text.trim() === "";
+
 function RunText({ run, chosen }: { run: Run; chosen: number | null }) {
   const pieces = run.pieces.map(({ token, text }) => (
     <span
       key={token}
       className={classes.token}
       data-token={token}
+      data-break={isBreak(text) || undefined}
       data-chosen={token === chosen || undefined}
     >
       {text}
