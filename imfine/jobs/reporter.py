@@ -48,6 +48,8 @@ class Reporter:
         self._over.set()
 
     def add(self, event: Event) -> None:
+        """Gathers; `flush_if_due` sends. What came at once goes in one post: the original's kept answer and
+        the tuned model's first token, say."""
         at = self.lane_at.get(event.lane) if isinstance(event, Tokens) else None
         if isinstance(event, Tokens) and at is not None:
             self.gathered[at] = _merge(self.gathered[at], event)
@@ -55,14 +57,16 @@ class Reporter:
             self.gathered.append(event)
             if isinstance(event, Tokens):
                 self.lane_at[event.lane] = len(self.gathered) - 1
-        if self.due_in() <= 0:
-            self.flush()
 
     def due_in(self) -> float:
         """Seconds until what is gathered should go; infinite when nothing is."""
         if not self.gathered:
             return float("inf")
         return self.flushed_at + self.terms.flush_ms / 1000 - time.monotonic()
+
+    def flush_if_due(self) -> None:
+        if self.due_in() <= 0:
+            self.flush()
 
     def flush(self) -> None:
         """Raises: Gone, where the run is no longer ours."""

@@ -128,12 +128,12 @@ class Runner:
         try:
             while True:
                 event = submission.get(min(report.due_in(), LOOK_S))
-                if isinstance(event, Result):
-                    return event
-                if event is not None:
+                while event is not None:
+                    if isinstance(event, Result):
+                        return event
                     report.add(event)
-                elif report.due_in() <= 0:
-                    report.flush()
+                    event = submission.get(0)
+                report.flush_if_due()
                 if report.gone.is_set():
                     raise Gone
                 if self.stopping.is_set():

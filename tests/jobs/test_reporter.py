@@ -35,15 +35,18 @@ def token(lane: int, at: int) -> Tokens:
 
 def test_the_first_goes_at_once_and_the_rest_together(report, stub):
     report.add(token(0, 0))
+    report.flush_if_due()
     assert len(stub.posted("events")) == 1
     for at in range(1, 4):
         report.add(token(0, at))
         report.add(token(1, at - 1))
     report.add(LaneEnd(0, "stop", 4, 1.0, 1.0))
+    report.flush_if_due()
     assert len(stub.posted("events")) == 1
     assert 0 < report.due_in() < 0.06
     time.sleep(0.07)
     report.add(token(1, 3))
+    report.flush_if_due()
     first, second = stub.posted("events")
     assert (first["attempt"], first["seq"], second["seq"]) == (3, 1, 2)
     assert [(e["type"], e.get("lane"), e.get("ids")) for e in second["events"]] == [
@@ -58,6 +61,7 @@ def test_the_first_goes_at_once_and_the_rest_together(report, stub):
 
 def test_what_piled_up_goes_in_parts(report, stub):
     report.add(Phase("working"))
+    report.flush_if_due()
     for done in range(1000):
         report.gathered.append(Phase("working", done))
     report.finish("succeeded", result={"type": "result"})
@@ -85,6 +89,7 @@ def test_the_heart_beats_by_itself_and_brings_the_cancel(report, stub):
 def test_a_report_brings_the_cancel_too(report, stub):
     stub.cancel = True
     report.add(Phase("working"))
+    report.flush_if_due()
     assert report.cancelled.is_set()
 
 
@@ -97,5 +102,6 @@ def test_the_heart_outlives_a_server_that_is_away_and_stops_when_the_run_is_gone
 
 def test_a_report_of_an_attempt_that_is_over_is_refused(report, stub):
     stub.answers["events"] = [(409, {})]
+    report.add(Phase("working"))
     with pytest.raises(Gone):
-        report.add(Phase("working"))
+        report.flush_if_due()

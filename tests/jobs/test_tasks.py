@@ -94,7 +94,7 @@ def test_a_kind_that_this_worker_does_not_know(stub):
 
 def test_cancelled_with_what_it_still_had_to_say(stub):
     stub.cancel = True
-    runner(stub, Work(TOKENS, LaneEnd(0, "cancelled", 1, 1.0, 1.0), Left())).run(RUN, redelivered=False)
+    runner(stub, Work(TOKENS, None, LaneEnd(0, "cancelled", 1, 1.0, 1.0), Left())).run(RUN, redelivered=False)
     assert finish(stub)["state"] == "cancelled"
     kinds = [event["type"] for body in stub.posted("events") for event in body["events"]]
     assert kinds == ["tokens", "lane_end"]
