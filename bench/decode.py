@@ -23,10 +23,15 @@ TUNED = Recipe(attn=1.1, mlp=0.95)
 
 
 def ours(
-    model: LoadedModel, recipes: list[Recipe], tokens: int, prompts: tuple[str | None, ...] | None = None
+    model: LoadedModel,
+    recipes: list[Recipe],
+    tokens: int,
+    prompts: tuple[str | None, ...] | None = None,
+    *,
+    least: int = 0,
 ) -> Callable[[], None]:
-    """Every lane's whole answer, without the measures that follow it."""
-    sampling = Sampling(greedy=True, raw=True, max_new_tokens=tokens)
+    """Every lane's whole answer, without its measures. `least`: no end before so many tokens."""
+    sampling = Sampling(greedy=True, raw=True, max_new_tokens=tokens, min_new_tokens=least)
     own = prompts or (None,) * len(recipes)
     lanes = tuple(Lane(str(i), *each) for i, each in enumerate(zip(recipes, own, strict=True)))
 
@@ -47,11 +52,11 @@ def loaded(name: str, dtype: str) -> LoadedModel:
     return next(step for step in load(name, dtype=dtype) if isinstance(step, LoadedModel))
 
 
-def generate(model: LoadedModel, tokens: int, speaker: Any) -> Callable[[], None]:
+def generate(model: LoadedModel, tokens: int, speaker: Any, *, least: int = 0) -> Callable[[], None]:
     batch = model.tokenizer(PROMPT, return_tensors="pt")
 
     def work() -> None:
-        out = speaker.generate(**batch, do_sample=False, max_new_tokens=tokens)
+        out = speaker.generate(**batch, do_sample=False, max_new_tokens=tokens, min_new_tokens=least)
         assert out.shape[1] == batch.input_ids.shape[1] + tokens, (
             "the answer ended early: choose fewer tokens"
         )
@@ -69,7 +74,7 @@ def multiplied_one_by_one(model: LoadedModel, recipes: list[Recipe], tokens: int
             with torch.no_grad():
                 for layer, gain in recipe.gains(model.layout).weights.items():
                     tuned.get_parameter(f"{layer}.weight").mul_(gain.values[0])
-            generate(model, tokens, tuned)()
+            generate(model, tokens, tuned, least=tokens)()
 
     return work
 
@@ -105,7 +110,10 @@ def main() -> None:
     tell("two rows: time with gains, to that without", in_turns(tuned, neutral, n), "≤ 1.08", invert=True)
     if args.sweep:
         recipes = [Recipe(attn=1 + 0.01 * i, mlp=1 - 0.01 * i) for i in range(args.sweep)]
-        swept, by_one = ours(model, recipes, tokens), multiplied_one_by_one(model, recipes, tokens)
+        swept, by_one = (
+            ours(model, recipes, tokens, least=tokens),
+            multiplied_one_by_one(model, recipes, tokens),
+        )
         tell(
             f"{args.sweep} recipes: times as fast as one by one",
             in_turns(swept, by_one, max(1, n // 4)),
