@@ -55,6 +55,7 @@ def ask(body: RunIn, catalog: Catalog) -> Asked:
         recipe=recipe.to_json(),
         recipe_hash=recipe.hash,
         request=request,
+        replaces=body.replaces,
         body_hash=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
     )
 

@@ -42,6 +42,7 @@ class Asked:
     recipe_hash: str
     request: Mapping[str, Any]
     body_hash: str = ""  # of what the client sent, for its Idempotency-Key
+    replaces: str | None = None  # a run that is cancelled in the same moment, if it is there
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ class Lifecycle:
                 found = runs.whole(move.connection, kept[1])
                 assert found is not None, "a key outlived its run"
                 return found, runs.position(move.connection, found.head)
+            if asked.replaces and (replaced := runs.head(move.connection, asked.replaces)):
+                self._cancel(move, replaced)
             run_id = ids.new_id()
             run = Head(
                 id=run_id,
@@ -167,13 +170,15 @@ class Lifecycle:
     def cancel(self, run_id: str) -> None:
         """Raises: NotFound. A run that ended stays as it ended."""
         with self.move() as move:
-            run = self._known(move, run_id)
-            if run.terminal:
-                return
-            if run.state == "running" and self.leases.live(run_id):
-                move.change(run, cancel=True)  # its worker hears of it at the next heartbeat
-            else:
-                self._end(move, run, "cancelled")
+            self._cancel(move, self._known(move, run_id))
+
+    def _cancel(self, move: Move, run: Head) -> None:
+        if run.terminal:
+            return
+        if run.state == "running" and self.leases.live(run.id):
+            move.change(run, cancel=True)  # its worker hears of it at its next report or heartbeat
+        else:
+            self._end(move, run, "cancelled")
 
     # ------------------------------------------------------------ who works
 

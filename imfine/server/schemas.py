@@ -142,6 +142,12 @@ class RunIn(In):
     page: str | None = Field(
         default=None, min_length=1, max_length=64, description="the page that follows this run"
     )
+    replaces: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="a run that nobody waits for any more: it is cancelled in the same moment, if it has not ended",
+    )
 
 
 class LoginIn(In):

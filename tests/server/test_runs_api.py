@@ -318,6 +318,23 @@ def test_cancel_is_the_same_however_often(client: TestClient, worker: Worker) ->
         assert client.post(f"/api/runs/{done}/cancel").json()["state"] == "succeeded"
 
 
+def test_a_run_that_replaces_another_cancels_it(client: TestClient, worker: Worker) -> None:
+    waiting, at_work = post(client).json()["id"], post(client).json()["id"]
+    worker.claim(at_work)
+    assert post(client, replaces=waiting).status_code == 202
+    assert client.get(f"/api/runs/{waiting}").json()["state"] == "cancelled"
+    assert post(client, replaces=at_work).status_code == 202
+    assert worker.events(at_work, 1).json() == {"cancel": True}
+    for gone in ("no-such-run", waiting):
+        assert post(client, replaces=gone).status_code == 202
+
+
+def test_a_replacing_run_that_is_refused_cancels_nothing(client: TestClient) -> None:
+    waiting = post(client).json()["id"]
+    assert post(client, replaces=waiting, recipe={"attn": 99}).status_code == 422
+    assert client.get(f"/api/runs/{waiting}").json()["state"] == "queued"
+
+
 def test_again_asks_the_same(client: TestClient, queue: Queue) -> None:
     first = post(client, recipe={"mlp": 1.3}, page="p").json()
     second = client.post(f"/api/runs/{first['id']}/again")

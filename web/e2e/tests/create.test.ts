@@ -91,6 +91,18 @@ describe("create", { timeout: 400_000 }, () => {
     await studio.page.getByText("No token changed").first().waitFor();
   });
 
+  test("a question asked before the model's layout has come is answered all the same", async () => {
+    const { page } = studio;
+    await page.route("**/api/models/*", async (route) => {
+      await new Promise((done) => setTimeout(done, 1500));
+      await route.continue();
+    });
+    await page.reload();
+    await studio.prompt.waitFor();
+    await studio.ask(PROMPT);
+    assert.ok((await studio.lane("Tuned").innerText()).length > 20);
+  });
+
   test("a click on a token shows the five likeliest of both lanes", async () => {
     await studio.ask(PROMPT);
     await studio.lane("Tuned").locator("[data-token='3']").click();

@@ -925,6 +925,11 @@ export interface components {
              * @description the page that follows this run
              */
             page?: string | null;
+            /**
+             * Replaces
+             * @description a run that nobody waits for any more: it is cancelled in the same moment, if it has not ended
+             */
+            replaces?: string | null;
         };
         /** RunList */
         RunList: {

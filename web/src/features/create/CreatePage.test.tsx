@@ -69,6 +69,7 @@ function serve() {
   const run = (n: number) => `run${server}.${n}`;
   const posted: Record<string, unknown>[] = [];
   const cancelled: string[] = [];
+  let layoutIsHere: Promise<void> = Promise.resolve();
   let speak: (event: Record<string, unknown>) => void = () => {};
   let refuse: Record<string, unknown> | null = null;
   const json = (value: unknown, status = 200) =>
@@ -99,7 +100,10 @@ function serve() {
     }
     if (pathname === "/api/manifest") return json(manifest);
     if (pathname === "/api/models") return json({ items: [card] });
-    if (pathname.startsWith("/api/models/")) return json({ card, layout, tensors: 40 });
+    if (pathname.startsWith("/api/models/")) {
+      await layoutIsHere;
+      return json({ card, layout, tensors: 40 });
+    }
     if (pathname === "/api/session")
       return json({ version: "1", public_url: null, languages: [], token_limit_bytes: 1 });
     throw new Error(`no such route: ${pathname}`);
@@ -109,6 +113,13 @@ function serve() {
     cancelled,
     refuse: (error: Record<string, unknown>) => {
       refuse = error;
+    },
+    holdLayout: () => {
+      let release = () => {};
+      layoutIsHere = new Promise((resolve) => {
+        release = resolve;
+      });
+      return release;
     },
     run,
     say: (n: number, event: Record<string, unknown>, attempt = 1) =>
@@ -187,7 +198,20 @@ describe("the page", () => {
     expect(screen.getAllByText("First change at token 2").length).toBeGreaterThan(0);
   });
 
-  it("lets the latest move win and cancels the one before", async () => {
+  it("keeps a question that is asked before the model's layout is here", async () => {
+    const user = userEvent.setup();
+    const server = serve();
+    const release = server.holdLayout();
+    show();
+    await user.click(screen.getByRole("button", { name: "Answer" }));
+    await screen.findByRole("button", { name: "Stop" });
+    expect(server.posted).toHaveLength(0);
+    release();
+    await waitFor(() => expect(server.posted).toHaveLength(1));
+    expect(server.posted[0]).toMatchObject({ model: "starter", prompt: "Hello" });
+  });
+
+  it("lets the latest move win in the place of the one before", async () => {
     const server = serve();
     show();
     await ready();
@@ -197,7 +221,7 @@ describe("the page", () => {
     await server.say(1, tokens(1, 0, ["old"]));
     fireEvent.keyDown(slider, { key: "ArrowRight" });
     await waitFor(() => expect(server.posted).toHaveLength(2));
-    await waitFor(() => expect(server.cancelled).toEqual([server.run(1)]));
+    expect(server.posted[1]).toMatchObject({ replaces: server.run(1) });
     expect(lane("Tuned")).toHaveTextContent("old"); // no flicker: it stays until the first new token
     await server.say(1, tokens(1, 1, [" late"]));
     await server.say(2, tokens(1, 0, ["new"]));

@@ -41,7 +41,9 @@ const LAST_KEY = "imfine.create.last";
 const VIEWS_KEPT = 24;
 
 const views = new Map<string, LanesState>(); // finished runs of this visit, for going back without asking
-let context: { model: string; layers: number } | null = null;
+let context: { model: string; layers: number } | null = null; // null: the model's layout is still on its way
+let answering: string | null = null; // the model that the lanes belong to
+let askWhenConnected = false;
 let quiet = false; // a kept run is being laid out: its recipe is no move
 let unfollow: (() => void) | null = null;
 
@@ -64,8 +66,9 @@ function moveOf(draft: Draft): Move | null {
 }
 
 const live = new Live<Move>({
-  post: ({ model, prompt, recipe, sampling }) =>
+  post: ({ model, prompt, recipe, sampling }, replaces) =>
     createRun({
+      replaces,
       model,
       prompt,
       recipe: toJson(recipe) as never,
@@ -133,13 +136,19 @@ function keepLast(run: string, baseKey: string, recipeKey: string): void {
   localStorage.setItem(LAST_KEY, JSON.stringify({ run, baseKey, recipeKey }));
 }
 
-/** Asks with the draft as it stands. */
+/** Asks with the draft as it stands; as soon as the model's layout is here, where it is still on its way. */
 export function ask(): void {
-  const move = moveOf(useDraft.getState());
+  const draft = useDraft.getState();
+  const move = moveOf(draft);
   if (move) live.move(move);
+  else if (context === null && draft.prompt.trim() !== "") {
+    askWhenConnected = true;
+    useLanes.setState({ state: "asking" });
+  }
 }
 
 export function stop(): void {
+  askWhenConnected = false;
   live.stop();
   useLanes.setState((state) =>
     state.state === "asking" ? { ...state, state: "cancelled", move: state.move + 1 } : state,
@@ -149,18 +158,26 @@ export function stop(): void {
 /** From now on a moved recipe asks at once, of this model; `layout` is null until its config is here.
  *  Returns what of the recipe did not fit, and the end. */
 export function connect(model: string, layout: Layout | null): { dropped: string[]; disconnect: () => void } {
-  const changed = context?.model !== model;
+  const changed = answering !== model;
   const layers = layout?.layers ?? 0;
   context = { model, layers };
+  answering = model;
   quiet = true;
   const dropped = layout ? fitTo(layout) : [];
   quiet = false;
-  if (changed) resume(model);
-  const disconnect = useDraft.subscribe((now, before) => {
+  if (askWhenConnected) {
+    askWhenConnected = false;
+    ask();
+  } else if (changed) resume(model);
+  const unsubscribe = useDraft.subscribe((now, before) => {
     const same = now.recipe === before.recipe && now.muted === before.muted && now.soloed === before.soloed;
     if (quiet || same || keyOf(heard(now, layers)) === keyOf(heard(before, layers))) return;
     ask();
   });
+  const disconnect = () => {
+    unsubscribe();
+    context = null;
+  };
   return { dropped, disconnect };
 }
 
@@ -224,7 +241,7 @@ export async function reopen(id: string): Promise<void> {
 
 /** A variant of this prompt again: its recipe and its answer. */
 export function bringBack(run: string, recipe: RecipeJson): void {
-  const { model, baseKey, recipeKey } = { model: context?.model ?? "", ...keysNow(recipe) };
+  const { model, baseKey, recipeKey } = { model: answering ?? "", ...keysNow(recipe) };
   layOut(fromJson(recipe), {});
   keepLast(run, baseKey, recipeKey);
   replay(run, { model, baseKey, recipeKey }, ["base", "tuned"]);
@@ -232,7 +249,7 @@ export function bringBack(run: string, recipe: RecipeJson): void {
 
 function keysNow(recipe: RecipeJson): { baseKey: string; recipeKey: string } {
   const { prompt, sampling } = useDraft.getState();
-  return { baseKey: baseKeyOf(context?.model ?? "", prompt, sampling), recipeKey: keyOf(fromJson(recipe)) };
+  return { baseKey: baseKeyOf(answering ?? "", prompt, sampling), recipeKey: keyOf(fromJson(recipe)) };
 }
 
 function layOut(recipe: Recipe, rest: Partial<Draft>): void {

@@ -1,8 +1,8 @@
-/** From a slider's move to a run: throttled, the run before cancelled, latest wins. Knows no page: it is given
+/** From a slider's move to a run: throttled, in the place of the run before, latest wins. Knows no page: it is given
  *  how to ask, how to cancel and where to tell. The slider itself never waits for any of it. */
 
 export interface Asker<Request> {
-  post: (request: Request) => Promise<{ id: string }>;
+  post: (request: Request, replaces: string | null) => Promise<{ id: string }>; // whose run ends with it
   cancel: (run: string) => Promise<void>;
   asked: (request: Request) => number; // the move's number
   accepted: (move: number, run: string, request: Request) => void;
@@ -17,6 +17,7 @@ export class Live<Request> {
   private last = Number.NEGATIVE_INFINITY;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private run: string | null = null;
+  private stops = 0;
 
   private readonly asker: Asker<Request>;
 
@@ -39,6 +40,7 @@ export class Live<Request> {
 
   /** Ends what runs and forgets what waits. */
   stop(): void {
+    this.stops += 1;
     this.waiting = null;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
@@ -68,12 +70,14 @@ export class Live<Request> {
     this.posting = true;
     this.last = performance.now();
     const move = this.asker.asked(request);
-    this.cancelRun();
+    const stops = this.stops;
     try {
-      const { id } = await this.asker.post(request);
+      const { id } = await this.asker.post(request, this.run);
       this.run = id;
-      this.asker.accepted(move, id, request);
+      if (this.stops === stops) this.asker.accepted(move, id, request);
+      else this.cancelRun(); // it was stopped before it was a run
     } catch (thrown) {
+      this.cancelRun();
       this.asker.refused(move, thrown);
     }
     this.posting = false;
