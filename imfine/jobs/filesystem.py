@@ -243,7 +243,7 @@ def _restore_if_dead(lock: Path, root: Path) -> None:
 
 class Transport(virtual.Transport):
     Channel = Channel
-    polling_interval = 0.02
+    polling_interval = 0.005
     driver_type = "folder"
     driver_name = "imfine"
 

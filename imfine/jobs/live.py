@@ -31,7 +31,7 @@ class Decoder(Protocol):
     def free_rows(self) -> int: ...
     def join(self, request_id: str, request: Any) -> Any: ...
     def leave(self, request_id: str) -> list[Event]: ...
-    def step(self) -> list[tuple[str, Event | ImfineError]]: ...
+    def step(self, breaks_off: Callable[[str | None], bool]) -> list[tuple[str, Event | ImfineError]]: ...
 
 
 class Source(Protocol):
@@ -79,7 +79,7 @@ class Submission:
     def cancel(self) -> None:
         """The run leaves at the next token."""
         self.cancelled.set()
-        self.loop.wake()
+        self.loop.wake(self.run)
 
 
 class ModelLoop(threading.Thread):
@@ -98,6 +98,7 @@ class ModelLoop(threading.Thread):
         self._active: dict[str, Submission] = {}
         self._waiting: deque[Submission] = deque()
         self._changed = threading.Condition()
+        self._urgent = False  # somebody came or left since the step began: it is broken off, not waited for
         self.closing = False
 
     # -- called by other threads
@@ -112,11 +113,14 @@ class ModelLoop(threading.Thread):
             submission = Submission(run, request, self)
             self._waiting.append(submission)
             self.used_at = time.monotonic()
+            self._urgent = True
             self._changed.notify()
             return submission
 
-    def wake(self) -> None:
+    def wake(self, run: str) -> None:
+        """A run wants to leave."""
         with self._changed:
+            self._urgent = self._urgent or run in self._active
             self._changed.notify()
 
     @property
@@ -172,6 +176,7 @@ class ModelLoop(threading.Thread):
         """Lets runs leave and join; sleeps while there are none. False: the loop shall end."""
         while True:
             with self._changed:
+                self._urgent = False
                 self._leave_cancelled(decoder)
                 joining = self._next_to_join(decoder)
                 if joining is None:
@@ -196,7 +201,7 @@ class ModelLoop(threading.Thread):
         return None
 
     def _step(self, decoder: Decoder) -> None:
-        for run, event in decoder.step():
+        for run, event in decoder.step(self._breaks_off):
             submission = self._active.get(run)
             if submission is None:
                 continue
@@ -204,6 +209,13 @@ class ModelLoop(threading.Thread):
             if isinstance(event, Result | ImfineError):
                 del self._active[run]
         self.progress_at = self.used_at = time.monotonic()
+
+    def _breaks_off(self, run: str | None) -> bool:
+        """Asked by the decoder within a forward: of one run's prefill, or of what all wait for (None)."""
+        if run is None:
+            return self._urgent
+        submission = self._active.get(run)
+        return submission is not None and submission.cancelled.is_set()
 
     def _leave_cancelled(self, decoder: Decoder) -> None:
         for run, submission in list(self._active.items()):

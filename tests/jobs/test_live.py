@@ -45,8 +45,13 @@ class Decoder:
         request, said = self.open.pop(request_id)
         return [LaneEnd(i, "cancelled", said, 1.0, 1.0) for i in range(len(request.lanes))]
 
-    def step(self):
-        assert self.source.gate.wait(10)
+    def step(self, breaks_off):
+        until = time.monotonic() + 10
+        while not self.source.gate.wait(0.001):
+            assert time.monotonic() < until
+            if breaks_off(None):
+                self.source.broken_off += 1
+                return []
         time.sleep(0.001)
         out = []
         for request_id, (request, said) in list(self.open.items()):
@@ -67,6 +72,7 @@ class Source:
     max_rows: int = 4
     gate: threading.Event = field(default_factory=threading.Event)
     opened: int = 0
+    broken_off: int = 0
     broken: Exception | None = None
     may_open: threading.Event = field(default_factory=threading.Event)
 
@@ -246,3 +252,16 @@ def test_a_model_that_finds_no_room_waits_for_the_busy_one_and_can_be_given_up(s
     everything(busy)
     everything(waiting)
     assert live.warm == ["n"]
+
+
+def test_who_comes_or_leaves_does_not_wait_for_the_step_that_goes_on(source):
+    live = Live(100)
+    source.gate.clear()
+    first = live.submit(source, "a", Request())
+    wait_for(lambda: live.warm == ["m"])
+    second = live.submit(source, "b", Request())
+    wait_for(lambda: source.broken_off == 1)
+    second.cancel()
+    assert isinstance(ended(second)[1], Left)  # though no step was ever made
+    first.cancel()
+    assert isinstance(ended(first)[1], Left)

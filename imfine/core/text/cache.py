@@ -10,12 +10,17 @@ one window of it; a shorter row has zeros to its left, which the mask hides.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 KEPT_BYTES = 256 * 2**20  # an empty batch keeps its memory up to here: the next request comes soon
+
+
+class BrokenOff(Exception):
+    """A forward ended between two layers, as it was asked to. Nothing of it counts: it was not committed."""
 
 
 class RowCache(Cache):
@@ -33,6 +38,7 @@ class RowCache(Cache):
             torch.Tensor, ...
         ] = ()  # where this forward writes, key and value of each layer in turn
         self.windows: tuple[torch.Tensor, ...] = ()  # what it reads
+        self.broken_off: Callable[[], bool] = lambda: False  # asked in every layer of a forward
 
     @property
     def span(self) -> int:
@@ -145,8 +151,10 @@ class _Layer(CacheLayerMixin):
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(rows, kv_heads, tokens, d) in, (rows, kv_heads, span + tokens, d) out."""
+        """(rows, kv_heads, tokens, d) in, (rows, kv_heads, span + tokens, d) out. Raises: BrokenOff."""
         cache, i = self.cache, 2 * self.index
+        if cache.broken_off():
+            raise BrokenOff
         cache.slots[i].copy_(key_states)
         cache.slots[i + 1].copy_(value_states)
         return cache.windows[i], cache.windows[i + 1]

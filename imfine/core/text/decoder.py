@@ -4,6 +4,9 @@
     for who, event in decoder.step():   a prefill where one waits, else one token for every row
     decoder.leave("a")                  at any step boundary
 
+A step may be broken off between two layers, by whoever has something more urgent: a slider's move is not kept
+waiting for a word that nobody will read. What was broken off is begun again with the next step.
+
 A step yields each request's events in order: tokens … lane_end (per lane) … measures (per lane) … result.
 Where one request goes wrong an ImfineError stands in the place of its result, and its neighbours go on. The
 original's kept answers cost no row. Knows no thread, no queue, and not how a token is chosen.
@@ -12,7 +15,7 @@ original's kept answers cost no row. Knows no thread, no queue, and not how a to
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -20,6 +23,7 @@ import torch
 
 from imfine.core.events import Candidate, Event
 from imfine.core.text.answers import Answer
+from imfine.core.text.cache import BrokenOff
 from imfine.core.text.forward import forward, new_cache, prefill
 from imfine.core.text.opened import Opened, open_request
 from imfine.core.text.request import TextRequest
@@ -29,6 +33,10 @@ from imfine.errors import BrokenNumbers, ImfineError, OutOfMemory
 
 if TYPE_CHECKING:
     from imfine.core.models.load import LoadedModel
+
+BreaksOff = Callable[
+    [str | None], bool
+]  # shall this request's prefill be broken off? None: a step of all rows
 
 MAX_ROWS = 48  # a request of 32 lanes, and live ones beside it
 
@@ -44,6 +52,8 @@ class Decoder:
         self._waiting: deque[Opened] = deque()  # for their prefill
         self._finishing: deque[tuple[Opened, Iterator[Event]]] = deque()  # all lanes ended, being measured
         self._out: list[tuple[str, Event | ImfineError]] = []
+        self._breaks_off: BreaksOff = lambda request_id: False
+        self._was_broken_off = False  # the last step of all rows: the next one is carried through
 
     @property
     def rows(self) -> int:
@@ -74,11 +84,15 @@ class Decoder:
         if opened.rows:
             self._waiting.append(opened)
         else:
-            self._finishing.append((opened, finish(self.model, opened)))
+            self._finishing.append((opened, finish(self.model, opened, self._is_urgent)))
 
     @torch.inference_mode()
-    def step(self) -> list[tuple[str, Event | ImfineError]]:
-        """What came since the last step; an empty list where there was nothing to do."""
+    def step(self, breaks_off: BreaksOff = lambda request_id: False) -> list[tuple[str, Event | ImfineError]]:
+        """What came since the last step; an empty list where there was nothing to do, or it was broken off.
+
+        A request whose prefill is broken off has to `leave`.
+        """
+        self._breaks_off = breaks_off
         if self._waiting:
             self._prefill(self._waiting.popleft())
         elif self._batch:
@@ -117,16 +131,23 @@ class Decoder:
     def _prefill(self, opened: Opened) -> None:
         """Lanes with the same prompt go through together, and join the batch."""
         model, sampling = self.model, opened.request.sampling
+        self._cache.broken_off = lambda: self._breaks_off(opened.id)
         try:
             for ids, same in groupby(opened.rows, key=lambda row: row.prompt_ids):
                 rows = list(same)
                 cache = new_cache(model) if self._batch else self._cache
+                cache.broken_off = self._cache.broken_off
                 plan = model.equalizer.plan([row.answer.recipe for row in rows])
                 logits = prefill(model, ids, len(rows), cache, plan, more=sampling.max_new_tokens)
                 if cache is not self._cache:
                     self._cache.absorb(cache)
                 self._batch += [(opened, row) for row in rows]
                 self._take(len(self._batch) - len(rows), logits)
+        except BrokenOff:
+            if not self._batch:
+                self._cache.clear()
+            self._waiting.appendleft(opened)
+            return
         except (MemoryError, RuntimeError) as error:
             if "memory" not in str(error):
                 raise
@@ -138,8 +159,19 @@ class Decoder:
 
     def _advance(self) -> None:
         last = torch.tensor([[row.ids[-1]] for _, row in self._batch], device=self._cache.device)  # (B, 1)
+        self._cache.broken_off = self._is_urgent
         self._cache.begin(1)
-        self._take(0, forward(self.model, last, self._cache, self._plan)[:, -1])
+        try:
+            logits = forward(self.model, last, self._cache, self._plan)[:, -1]  # (B, V)
+        except BrokenOff:
+            self._was_broken_off = True
+            return
+        self._was_broken_off = False
+        self._take(0, logits)
+
+    def _is_urgent(self) -> bool:
+        """Whether to break off what all rows, or a lane's measures, wait for; never twice in a row."""
+        return not self._was_broken_off and self._breaks_off(None)
 
     def _take(self, first: int, logits: torch.Tensor) -> None:
         """Logits (B, V) of the rows from `first` on: each takes a token, and leaves if it was its last."""
@@ -173,7 +205,7 @@ class Decoder:
         self._tell(opened, opened.ends(row.answer))
         opened.keep(self.model.kept, row.answer)
         if not opened.rows:
-            self._finishing.append((opened, finish(self.model, opened)))
+            self._finishing.append((opened, finish(self.model, opened, self._is_urgent)))
 
     def _fail(self, opened: Opened, error: ImfineError) -> None:
         """The request ends with an error; what its lanes said before stays said."""

@@ -156,3 +156,64 @@ def test_a_broken_row_is_told_once_and_its_memory_is_clean_for_the_next():
     assert [lane.token_ids for lane in results["after"].lanes] == alone(
         model, request("Hi", TUNED, greedy=True)
     )
+
+
+class Urgent:
+    """Breaks off the nth time it is asked, as a slider's move would that comes in the middle of a forward."""
+
+    def __init__(self, *at: int, request_id: str | None = None) -> None:
+        self.left, self.request_id, self.broke = list(at), request_id, 0
+
+    def __call__(self, request_id: str | None) -> bool:
+        if request_id != self.request_id or not self.left:
+            return False
+        self.left[0] -= 1
+        if self.left[0]:
+            return False
+        self.left.pop(0)
+        self.broke += 1
+        return True
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_step_that_is_broken_off_is_begun_again_and_changes_nothing(choice):
+    model = loaded()
+    asked = {name: request(f"prompt {name}", Recipe(), TUNED, **choice) for name in "ab"}
+    decoder = Decoder(model)
+    urgent = Urgent(2, 1, 3, 2, 5)  # in different layers of different steps, and in the measuring
+    told: dict[str, list[Event | ImfineError]] = defaultdict(list)
+    decoder.join("a", asked["a"])
+    decoder.step()
+    decoder.join("b", asked["b"])
+    while decoder.busy:
+        for who, event in decoder.step(urgent):
+            told[who].append(event)
+    assert urgent.broke == 5
+    for name, events in told.items():
+        assert [lane.token_ids for lane in events[-1].lanes] == alone(model, asked[name])
+
+
+def test_steps_are_not_broken_off_twice_in_a_row():
+    decoder = Decoder(loaded())
+    decoder.join("a", request("Hello", TUNED, max_new_tokens=8))
+    told = [event for _ in range(60) for _, event in decoder.step(lambda request_id: request_id is None)]
+    assert sum(len(event.ids) for event in told if isinstance(event, Tokens)) == 8
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_prefill_that_is_broken_off_leaves_nothing_behind(others):
+    model = loaded()
+    decoder = Decoder(model)
+    staying = request("Hello", TUNED, LOUD)
+    if others:
+        decoder.join("a", staying)
+        decoder.step()
+    decoder.join("gone", request("a prompt that nobody waits for any more", LOUD, Recipe()))
+    urgent = Urgent(2, request_id="gone")
+    assert [who for who, _ in decoder.step(urgent)] == []
+    assert urgent.broke == 1
+    assert [type(event) for event in decoder.leave("gone")] == [LaneEnd, LaneEnd]
+    if not others:
+        decoder.join("a", staying)
+    (result,) = [event for _ in range(80) for _, event in decoder.step() if isinstance(event, Result)]
+    assert [lane.token_ids for lane in result.lanes] == alone(model, staying)
