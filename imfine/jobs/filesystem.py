@@ -3,6 +3,7 @@
     <folder>/queues/<queue>/<name>            waiting; <name> sorts by time of publication
     <folder>/unacked/<consumer>/<queue>@<name>  taken, not acknowledged
     <folder>/unacked/<consumer>.lock          held (flock) by the consumer as long as its process lives
+    <folder>/unacked/<consumer>.bell          a pipe that whoever publishes rings: no need to look often
     <folder>/dead/<queue>@<name>              set aside: not a message
 
 Every step is one rename, so a message is whole or not there, and has one owner. A message is written to a
@@ -18,8 +19,10 @@ import fcntl
 import itertools
 import json
 import logging
+import math
 import os
 import re
+import select
 import time
 from collections import deque
 from pathlib import Path
@@ -36,6 +39,7 @@ MESSAGE_LIMIT = 1 << 20  # bytes; ours hold an id
 RESCAN_S = 0.5  # how old the list of waiting messages may get before a returned one is seen at its place
 RESTORE_S = 1.0  # how often the dead are looked for
 DRAIN_S = 0.2
+LOOK_S = 0.05  # how often queues are looked at though no bell rang: a message that came back rings none
 REDELIVERED = "~r"
 
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\Z")
@@ -48,7 +52,7 @@ def message_name() -> str:
 
 
 class Consumer:
-    """A folder of messages that were taken and not acknowledged, and the lock that says their taker lives."""
+    """A folder of messages that were taken and not acknowledged, the lock of a living taker, and its bell."""
 
     def __init__(self, unacked: Path) -> None:
         name = message_name()
@@ -57,10 +61,13 @@ class Consumer:
         self.folder.mkdir()
         self.lock = os.open(hidden, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
+        os.mkfifo(unacked / f"{name}.bell", 0o600)
+        self.ear = os.open(unacked / f"{name}.bell", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         hidden.rename(unacked / f"{name}.lock")  # seen by others only once it is locked
 
     def close(self) -> None:
-        """Leaves folder and lock file to whoever looks for the dead: the lock is free from here on."""
+        """Leaves folder and files to whoever looks for the dead: the lock is free from here on."""
+        os.close(self.ear)
         os.close(self.lock)
 
 
@@ -113,11 +120,13 @@ class Channel(virtual.Channel):
             folder.mkdir(exist_ok=True, mode=0o700)
             hidden.write_bytes(body)
             hidden.rename(folder / name)
+        _ring(self.root / "unacked")
 
     # -- taking
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         self._restore_dead()
+        self._taking()  # has a bell from its first look on
         waiting = self.waiting.setdefault(queue, deque())
         now = time.monotonic()
         if not waiting or now - self.scanned_at[queue] > RESCAN_S:
@@ -207,6 +216,17 @@ class Channel(virtual.Channel):
         return self.consumer.folder
 
 
+def _ring(unacked: Path) -> None:
+    """Wakes every consumer. One that has died has no ear, and one whose pipe is full is awake."""
+    for bell in unacked.glob("[0-9]*.bell"):
+        with contextlib.suppress(OSError):
+            pipe = os.open(bell, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                os.write(pipe, b"!")
+            finally:
+                os.close(pipe)
+
+
 def _return(path: Path, root: Path) -> None:
     """Puts a taken message back at its place in its queue, marked as redelivered."""
     queue, name = path.name.split("@", 1)
@@ -236,6 +256,7 @@ def _restore_if_dead(lock: Path, root: Path) -> None:
             log.warning("returned %d messages of a consumer that died", len(taken))
         if folder.exists():
             folder.rmdir()
+        lock.with_suffix(".bell").unlink(missing_ok=True)
         lock.unlink(missing_ok=True)
     finally:
         os.close(held)
@@ -243,13 +264,29 @@ def _restore_if_dead(lock: Path, root: Path) -> None:
 
 class Transport(virtual.Transport):
     Channel = Channel
-    polling_interval = 0.005
     driver_type = "folder"
     driver_name = "imfine"
 
     def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> None:
-        """A Celery worker looks at its shutdown flag between two calls, and asks for two seconds each."""
-        super().drain_events(connection, timeout=None if timeout is None else min(timeout, DRAIN_S))
+        """Delivers one message. A Celery worker looks at its shutdown flag between two calls, and asks for
+        two seconds each. Raises: TimeoutError."""
+        assert self.cycle is not None
+        until = math.inf if timeout is None else time.monotonic() + min(timeout, DRAIN_S)
+        while True:
+            try:
+                self.cycle.get(self._deliver, timeout=timeout)
+                return
+            except Empty:
+                left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._listen(min(left, LOOK_S))
+
+    def _listen(self, timeout: float) -> None:
+        """Until a bell rings."""
+        ears = [each.consumer.ear for each in self.channels if each.consumer is not None]
+        for ear in select.select(ears, [], [], timeout)[0]:
+            os.read(ear, 4096)
 
     def driver_version(self) -> str:
         return "1"

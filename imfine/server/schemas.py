@@ -146,7 +146,7 @@ class RunIn(In):
         default=None,
         min_length=1,
         max_length=64,
-        description="a run that nobody waits for any more: it is cancelled in the same moment, if it has not ended",
+        description="a run that nobody waits for any more: cancelled in the same moment if it goes on",
     )
 
 

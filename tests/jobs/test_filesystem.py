@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kombu import Connection
+from kombu import Connection, Queue
 from kombu.exceptions import ChannelError
 
 from imfine.jobs import filesystem
@@ -192,3 +193,24 @@ def test_what_a_killed_reader_held_comes_again_marked(tmp_path, channel):
     again = channel.basic_get("live")
     assert (again.payload, again.delivery_info["redelivered"]) == ("a", True)
     assert len(list((tmp_path / "unacked").glob("*.lock"))) == 1  # ours; nothing is left of the dead one
+
+
+def test_a_bell_wakes_a_consumer_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filesystem, "LOOK_S", 30.0)
+    monkeypatch.setattr(filesystem, "DRAIN_S", 30.0)
+    heard: list[tuple[str, float]] = []
+    with Connection(filesystem.URL, transport_options={"folder": str(tmp_path)}) as connection:
+        queue = Queue("live", routing_key="live")
+        take = lambda body, message: heard.append((body, time.monotonic()))  # noqa: E731
+        with connection.Consumer(queue, callbacks=[take], no_ack=True):
+            thread = threading.Thread(target=lambda: [connection.drain_events(timeout=30) for _ in range(3)])
+            thread.start()
+            for number in range(3):
+                time.sleep(0.1)  # it has found nothing and listens
+                sent = time.monotonic()
+                subprocess.run(
+                    [sys.executable, "-c", WRITER, str(tmp_path), str(number), str(number + 1)], check=True
+                )
+                assert time.monotonic() - sent < 20
+            thread.join(10)
+    assert [body for body, _ in heard] == ["0", "1", "2"]

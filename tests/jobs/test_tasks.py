@@ -31,7 +31,7 @@ class Work:
 
     def __init__(self, *events: object) -> None:
         self.events = events
-        self.loop = SimpleNamespace(progress_at=time.monotonic(), wake=lambda: None)
+        self.loop = SimpleNamespace(progress_at=time.monotonic(), wake=lambda run: None)
         self.submission: Submission | None = None
 
     def __call__(self, claim: Claim) -> Submission:
