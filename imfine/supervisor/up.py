@@ -39,20 +39,29 @@ INTERRUPTED = 130
 
 
 class Stop:
-    """Turns signals into a flag. The second Ctrl-C does not wait for anything any more."""
+    """Turns signals into a flag. The second Ctrl-C does not wait for anything any more.
+
+    A plain flag: a signal's handler runs within the main thread, wherever it is, and would wait for ever for
+    a lock that this thread holds, as it does in the middle of Event.wait().
+    """
 
     def __init__(self) -> None:
-        self.asked = threading.Event()
+        self.asked = False
         self.forced = False
         self.code = 0
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        if self.asked.is_set() and number == signal.SIGINT:
+        if self.asked and number == signal.SIGINT:
             self.forced = True
         self.code = INTERRUPTED if number == signal.SIGINT else 0
-        self.asked.set()
+        self.asked = True
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the end is asked for, after so long."""
+        time.sleep(seconds)
+        return self.asked
 
 
 def up(
@@ -167,7 +176,7 @@ class Serving:
 def watch(serving: Serving, children: list[Child], stop: Stop, say: Say, began: float) -> int:
     """Follows server and children until the end is asked for."""
     announced = late = False
-    while not stop.asked.wait(LOOK_S):
+    while not stop.wait(LOOK_S):
         if not serving.alive:
             raise SetupError(
                 "the server has ended by itself", remedy="see the lines above, then start it again"
