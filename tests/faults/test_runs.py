@@ -58,6 +58,20 @@ def test_an_answer_from_the_first_state_to_the_last(shared):
     assert [event["id"] for event in events] == sorted({event["id"] for event in events})
 
 
+@pytest.mark.parametrize("sampling", [{"greedy": True}, {"temperature": 1.0, "top_p": 0.9}])
+def test_a_run_made_again_is_identical_and_both_say_what_they_were_made_with(shared, sampling):
+    first = shared.wait_state(shared.submit(sampling={**sampling, "max_new_tokens": 30}), "succeeded")
+    made = shared.http.post(f"/api/runs/{first['id']}/again").json()
+    again = shared.wait_state(made["id"], "succeeded")
+    assert again["request"] == first["request"]
+    a, b = first["result"], again["result"]
+    assert [lane["token_ids"] for lane in a["lanes"]] == [lane["token_ids"] for lane in b["lanes"]]
+    assert set(a["versions"]) == {"imfine", "torch", "transformers", "threads"}
+    assert all(a["versions"].values())
+    for fact in ("versions", "dtype", "device", "seed", "checksum"):
+        assert a[fact] == b[fact], fact
+
+
 def test_a_reader_that_was_away_gets_the_rest(shared):
     run = shared.submit(tokens=300)
     whole = shared.log(run)
