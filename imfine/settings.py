@@ -6,7 +6,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,13 +16,13 @@ from pydantic_settings import (
 
 
 def default_home() -> Path:
-    """The XDG data directory; the Linux home where that is a Windows mount, on which SQLite has no locks."""
-    base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return linux_home_for(base / "imfine")
+    """The XDG data directory."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "imfine"
 
 
 def linux_home_for(path: Path) -> Path:
-    """`path`, or the Linux home's data directory where `path` lies on a Windows drive."""
+    """`path`, or the Linux home's data directory where `path` lies on a Windows drive: SQLite has no
+    locks there."""
     parts = path.absolute().parts
     on_windows_drive = len(parts) > 2 and parts[1] == "mnt" and len(parts[2]) == 1 and parts[2].isalpha()
     if not on_windows_drive:
@@ -55,6 +55,20 @@ class Settings(BaseSettings):
     memory_budget_gib: float | None = Field(default=None, gt=0)  # None: what the machine has, less a reserve
     lease_s: float = Field(default=5.0, gt=0)  # a run whose worker is silent for so long is given on
     max_attempts: int = Field(default=3, ge=1, le=15)  # below RabbitMQ's delivery limit of 20
+    _home_moved: bool = PrivateAttr(default=False)
+
+    @model_validator(mode="after")
+    def _leave_windows(self) -> Settings:
+        """Here and nowhere else, so that whoever fetches a model and whoever looks for it mean one place."""
+        home = linux_home_for(self.home)
+        self._home_moved = home != self.home
+        self.home = home
+        return self
+
+    @property
+    def home_moved(self) -> bool:
+        """Whether the home that was asked for lies on a Windows drive."""
+        return self._home_moved
 
     @classmethod
     def settings_customise_sources(

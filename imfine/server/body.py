@@ -24,7 +24,7 @@ MIB = 1 << 20
 MAX_BODY = MIB
 MAX_WORKER_BODY = 32 * MIB  # results of many long lanes
 MAX_DEPTH = 40
-HEAD_BYTES = 64 << 10  # kept of a body that is too large, to see which model it names
+ENDS_BYTES = 64 << 10  # kept of either end of a body that is too large, to see which model it names
 DRAIN_BYTES, DRAIN_S = (
     64 * MIB,
     5.0,
@@ -153,7 +153,7 @@ class StrictRequest(Request):
         chunks = self.stream()
         async for chunk in chunks:
             read += chunk
-            if len(read) > self.limit or (too_large and len(read) >= HEAD_BYTES):
+            if len(read) > self.limit or (too_large and len(read) >= ENDS_BYTES):
                 too_large = True
                 break
         if not too_large:
@@ -166,18 +166,22 @@ class StrictRequest(Request):
                 limit_bytes=self.limit,
             )
         )
-        refused.head = bytes(read[:HEAD_BYTES])
-        self.scope["state"]["unread"] = not await _drained(chunks)
+        tail = read[ENDS_BYTES:]
+        self.scope["state"]["unread"] = not await _drained(chunks, tail)
+        refused.ends = bytes(read[:ENDS_BYTES] + b"\n" + tail[-ENDS_BYTES:])
         self.scope["state"]["refused"] = refused
         return refused
 
 
-async def _drained(chunks: AsyncIterator[bytes]) -> bool:
-    """Reads on and forgets, so that the client comes to read the answer. False: it has not finished."""
+async def _drained(chunks: AsyncIterator[bytes], tail: bytearray) -> bool:
+    """Reads on and forgets all but the end, so that the client comes to read the answer. False: it has not
+    finished."""
     left = DRAIN_BYTES
     try:
         async with asyncio.timeout(DRAIN_S):
             async for chunk in chunks:
+                tail += chunk
+                del tail[:-ENDS_BYTES]
                 left -= len(chunk)
                 if left < 0:
                     return False

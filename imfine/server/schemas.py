@@ -28,7 +28,7 @@ class Refused(bytes):
     """
 
     error: ImfineError
-    head: bytes = b""  # of a body that is too large
+    ends: bytes = b""  # what comes first and last in a body that is too large
 
     def __new__(cls, error: ImfineError) -> Refused:
         self = super().__new__(cls, b"refused")

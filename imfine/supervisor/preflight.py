@@ -19,7 +19,6 @@ from pathlib import Path
 
 from imfine.core import memory
 from imfine.errors import SetupError
-from imfine.settings import linux_home_for
 
 DISK_NEEDED = 200 << 20  # bytes: a store, its log and a broker's folders with some air
 MEMORY_GOOD = 6 << 30  # bytes: below it the starter runs, larger models hardly
@@ -29,8 +28,7 @@ class Home:
     """The data directory, held by this process: its lock says who has it and where that one answers."""
 
     def __init__(self, path: Path) -> None:
-        self.path = linux_home_for(path).absolute()
-        self.moved = self.path != path.absolute()
+        self.path = path.absolute()
         _make_writable(self.path)
         _check_disk(self.path)
         self._lock = os.open(self.path / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

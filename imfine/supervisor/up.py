@@ -72,11 +72,9 @@ def up(
     stop = Stop()
     at = configure({"IMFINE_HOST": host, "IMFINE_PORT": port, "IMFINE_HOME": home})
     held = preflight.Home(at.home)
-    if held.moved:
-        at = configure({"IMFINE_HOME": held.path})
     say = Say(out)
     say.line(f"아임파인 · I'm Fine {VERSION}")
-    say.step("home", f"{held.path}" + (" (a Windows drive cannot hold it)" if held.moved else ""))
+    say.step("home", f"{held.path}" + (" (a Windows drive cannot hold it)" if at.home_moved else ""))
     if (warning := preflight.memory_warning()) is not None:
         say.step("memory", warning)
     listening = preflight.bind(at.host, at.port)

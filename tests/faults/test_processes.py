@@ -212,3 +212,33 @@ def test_the_database_goes_away_in_the_middle_of_an_answer(installation, lines):
 def answered(installation: Installation, run: str) -> dict | None:
     answer = installation.get(f"/api/runs/{run}", strict=False)
     return answer.json() if answer.status_code == 200 and answer.json()["state"] == "succeeded" else None
+
+
+# ---------------------------------------------------------------- the disk
+
+
+def test_a_full_disk_refuses_new_runs_and_loses_no_answer(installation):
+    """No file of the server may grow any more; the worker keeps what it has to say until there is room."""
+    if "IMFINE_DATABASE_URL" in installation.environment:
+        return  # its disk is not ours to fill
+    installation.start()
+    warm(installation)
+    under_way = installation.submit(tokens=LONG)
+    installation.wait_tokens(under_way)
+    server = psutil.Process(installation.process.pid)
+    before = server.rlimit(psutil.RLIMIT_FSIZE)
+    server.rlimit(psutil.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        body = {"kind": "generate", "model": "tiny", "prompt": "Hello"}
+        answer = installation.http.post("/api/runs", json=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+        assert "disk is not full" in answer.json()["error"]["remedy"]
+        assert installation.run(under_way)["state"] == "running"
+        assert installation.get("/api/runs").json()["total"] == 2
+        time.sleep(1)
+    finally:
+        server.rlimit(psutil.RLIMIT_FSIZE, before)
+    found = installation.wait_state(under_way, "succeeded", seconds=60)
+    events = installation.log(under_way)
+    assert text(events, 0, found["attempt"]) == found["result"]["lanes"][0]["text"]
+    warm(installation)

@@ -1,6 +1,7 @@
 """Runs through server, queue and worker: every state, cancelled at every stage, taken once."""
 
 import os
+import shutil
 import signal
 
 import httpx
@@ -12,6 +13,14 @@ from imfine.jobs.app import make_app, queue_name
 from imfine.settings import Settings
 
 pytestmark = pytest.mark.slow
+
+DAMAGE = {
+    "cut off": lambda whole: whole[: len(whole) // 2],
+    "forged length": lambda whole: (2**63).to_bytes(8, "little") + whole[8:],
+    "header beyond the file": lambda whole: len(whole).to_bytes(8, "little") + whole[8:],
+    "no header": lambda whole: whole[:8] + b"\xff" * (len(whole) - 8),
+    "empty": lambda whole: b"",
+}
 
 
 def app_of(installation: Installation):
@@ -47,6 +56,20 @@ def test_an_answer_from_the_first_state_to_the_last(shared):
     assert len(base["token_ids"]) == 20
     assert run["worker"].startswith("live-")
     assert [event["id"] for event in events] == sorted({event["id"] for event in events})
+
+
+@pytest.mark.parametrize("sampling", [{"greedy": True}, {"temperature": 1.0, "top_p": 0.9}])
+def test_a_run_made_again_is_identical_and_both_say_what_they_were_made_with(shared, sampling):
+    first = shared.wait_state(shared.submit(sampling={**sampling, "max_new_tokens": 30}), "succeeded")
+    made = shared.http.post(f"/api/runs/{first['id']}/again").json()
+    again = shared.wait_state(made["id"], "succeeded")
+    assert again["request"] == first["request"]
+    a, b = first["result"], again["result"]
+    assert [lane["token_ids"] for lane in a["lanes"]] == [lane["token_ids"] for lane in b["lanes"]]
+    assert set(a["versions"]) == {"imfine", "torch", "transformers", "threads"}
+    assert all(a["versions"].values())
+    for fact in ("versions", "dtype", "device", "seed", "checksum"):
+        assert a[fact] == b[fact], fact
 
 
 def test_a_reader_that_was_away_gets_the_rest(shared):
@@ -158,6 +181,52 @@ def test_a_model_that_cannot_be_read_fails_its_run_and_nothing_else(shared):
         assert shared.wait_state(answer.json()["id"], "failed")["error"]["code"] == "model_broken"
     else:
         assert answer.json()["error"]["code"] == "model_broken"
+    shared.wait_state(shared.submit(), "succeeded")
+    assert shared.child("live").pid == pid
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_model_that_breaks_while_its_run_waits_fails_it_with_the_reason(shared, tiny, damage):
+    """The server found it whole; what the worker opens is another file."""
+    worker = shared.child("live")
+    folder = shared.home / "models" / f"damaged-{damage}"
+    shutil.copytree(tiny, folder)
+    file = folder / "model.safetensors"
+    whole = file.read_bytes()
+    worker.suspend()
+    try:
+        body = {"kind": "generate", "model": folder.name, "prompt": "a"}
+        answer = shared.http.post("/api/runs", json=body)
+        assert answer.status_code == 202, answer.text
+        file.write_bytes(DAMAGE[damage](whole))
+    finally:
+        worker.resume()
+    error = shared.wait_state(answer.json()["id"], "failed")["error"]
+    assert error["code"] == "model_broken", error
+    assert "model.safetensors" in error["message"]
+    assert error["remedy"]
+    shared.wait_state(shared.submit(), "succeeded")
+    assert shared.child("live").pid == worker.pid
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GGUF",
+        b"GGUF" + (3).to_bytes(4, "little") + (2**62).to_bytes(8, "little") + (2**62).to_bytes(8, "little"),
+        b"GGML" + bytes(64),
+    ],
+    ids=["empty", "cut off", "counts beyond reason", "another format"],
+)
+def test_a_malformed_gguf_is_refused_and_the_worker_lives(shared, data):
+    pid = shared.child("live").pid
+    file = shared.home / "models" / "malformed.gguf"
+    file.write_bytes(data)
+    answer = shared.http.post("/api/runs", json={"kind": "generate", "model": str(file), "prompt": "a"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "model_broken"), answer.text
+    assert answer.json()["error"]["remedy"]
+    file.unlink()
     shared.wait_state(shared.submit(), "succeeded")
     assert shared.child("live").pid == pid
 

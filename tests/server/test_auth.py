@@ -53,20 +53,34 @@ def test_every_route_but_the_open_ones_wants_a_token(app: FastAPI, stranger: Tes
     assert "/api/worker/hello" in seen
 
 
+def addresses(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Every method and path there is, and one of neither."""
+    for route in iter_route_contexts(app.routes):
+        for method in getattr(route, "methods", None) or ("GET",):
+            yield method, route.path.replace("{id:path}", "tiny").replace("{id}", "x" * 26)
+    yield "GET", "/nothing"
+
+
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::1", "10.0.0.7:7878"])
-@pytest.mark.parametrize("path", ["/", "/healthz", "/api/runs", "/api/events", "/nothing"])
-def test_a_foreign_host_is_refused_everywhere(shared: TestClient, host: str, path: str) -> None:
-    answer = shared.get(path, headers={"Host": host})
-    assert answer.status_code == 403
-    assert answer.json()["error"]["code"] == "forbidden"
+def test_a_foreign_host_is_refused_everywhere(app: FastAPI, client: TestClient, host: str) -> None:
+    seen = set()
+    for method, path in addresses(app):
+        answer = client.request(method, path, headers={"Host": host}, content=b"{")
+        assert answer.status_code == 403, (method, path)
+        assert method == "HEAD" or answer.json()["error"]["code"] == "forbidden"
+        seen.add(path)
+    assert len(seen) > 18
+    assert {"/", "/healthz", "/api/events", "/api/worker/hello"} <= seen
 
 
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://127.0.0.1:9999", "http://localhost:7878", ""]
 )
-def test_a_foreign_origin_is_refused(shared: TestClient, origin: str) -> None:
-    assert shared.get("/api/runs", headers={"Origin": origin}).status_code == 403
-    assert shared.post("/api/login", json={"token": TOKEN}, headers={"Origin": origin}).status_code == 403
+def test_a_foreign_origin_is_refused_everywhere(app: FastAPI, client: TestClient, origin: str) -> None:
+    for method, path in addresses(app):
+        answer = client.request(method, path, headers={"Origin": origin}, content=b"{")
+        assert answer.status_code == 403, (method, path)
+    assert client.options("/api/runs", headers={"Origin": origin}).status_code == 403
 
 
 def test_our_own_origins_pass(shared: TestClient) -> None:

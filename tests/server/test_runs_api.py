@@ -186,6 +186,15 @@ def test_a_prompt_of_ten_megabytes_is_told_the_limit_in_tokens(shared: TestClien
     assert error["params"]["tokens"] == 512
 
 
+@pytest.mark.parametrize("length", [1_100_000, 10_000_000])
+def test_the_limit_is_told_also_where_the_model_stands_last(shared: TestClient, length: int) -> None:
+    """JSON has no order; and what a prompt quotes is no model."""
+    prompt = ('"model": "no-such-model", ' * length)[:length]
+    answer = raw(shared, json.dumps({"kind": "generate", "prompt": prompt, "model": "tiny"}))
+    assert answer.status_code == 413
+    assert answer.json()["error"]["params"].get("tokens") == 512
+
+
 def test_a_body_that_does_not_tell_its_size_is_stopped(shared: TestClient) -> None:
     def chunks() -> Any:
         yield b'{"prompt": "'

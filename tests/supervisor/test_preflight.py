@@ -8,6 +8,7 @@ import pytest
 
 from imfine.core import memory
 from imfine.errors import SetupError
+from imfine.settings import Settings, linux_home_for
 from imfine.supervisor import preflight
 
 
@@ -46,11 +47,19 @@ def test_a_full_disk(tmp_path, monkeypatch):
     assert "free some space" in caught.value.remedy
 
 
-def test_a_home_on_a_windows_drive_is_moved(monkeypatch, tmp_path):
-    monkeypatch.setattr(preflight, "linux_home_for", lambda _: tmp_path / "linux")
-    held = preflight.Home(Path("/mnt/c/Users/me/imfine"))
-    assert (held.path, held.moved) == (tmp_path / "linux", True)
-    held.leave()
+@pytest.mark.parametrize("name", ["IMFINE_HOME", "XDG_DATA_HOME"])
+def test_a_home_on_a_windows_drive_is_moved_for_all_who_ask(monkeypatch, tmp_path, name):
+    """Also for `imfine pull`: a model that was fetched to another place would be missing."""
+    monkeypatch.delenv("IMFINE_HOME", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv(name, "/mnt/c/Users/me/imfine")
+    linux = linux_home_for(Path("/mnt/c/x"))
+    found = Settings()
+    assert (found.home, found.home_moved, found.models_dir) == (linux, True, linux / "models")
+    assert linux.parts[1:2] != ("mnt",)
+    monkeypatch.setenv("IMFINE_HOME", str(tmp_path))
+    assert (Settings().home, Settings().home_moved) == (tmp_path, False)
+    assert linux_home_for(Path("/mnt/data/imfine")) == Path("/mnt/data/imfine")
 
 
 def test_a_free_port_is_bound():

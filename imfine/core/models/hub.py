@@ -315,6 +315,10 @@ def translated(ref: Ref) -> Iterator[None]:
     except errors.HFValidationError as error:
         raise ModelRefused(str(error), remedy="a Hub model is named owner/name", field="model") from error
     except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, httpx2.TransportError) as error:
+        # a file that is refused looks like one that is not here: the Hub's answer is the cause
+        status = getattr(getattr(error.__cause__, "response", None), "status_code", None)
+        if status in (401, 403):
+            raise _no_access(ref, status) from error
         offline = isinstance(error, errors.OfflineModeIsEnabled)
         raise NoNetwork(
             f"{ref.repo} is not on this machine, and the Hub "
@@ -328,13 +332,7 @@ def translated(ref: Ref) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else "no answer"
         if status in (401, 403):
-            raise ModelGated(
-                f"the Hub refuses access to {ref.repo} ({status})",
-                remedy=f"accept its terms at {ref.url}, and set HF_TOKEN to a token that may read it",
-                field="model",
-                value=ref.repo,
-                url=ref.url,
-            ) from error
+            raise _no_access(ref, status) from error
         raise NoNetwork(
             f"the Hub answered {status} for {ref.repo}",
             remedy="try again in a while",
@@ -347,6 +345,16 @@ def translated(ref: Ref) -> Iterator[None]:
                 f"the disk is full ({cache_dir()})", remedy="free some space, then pull again"
             ) from error
         raise
+
+
+def _no_access(ref: Ref, status: object) -> ModelGated:
+    return ModelGated(
+        f"the Hub refuses access to {ref.repo} ({status})",
+        remedy=f"accept its terms at {ref.url}, and set HF_TOKEN to a token that may read it",
+        field="model",
+        value=ref.repo,
+        url=ref.url,
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -118,12 +118,20 @@ def check_links(folder: Path) -> None:
             )
 
 
+def told(folder: Path) -> str:
+    """What a person calls it: a snapshot in the Hub's cache lies in a folder named by its commit."""
+    repo = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and repo.startswith("models--"):
+        return repo.removeprefix("models--").replace("--", "/", 1)
+    return folder.name
+
+
 def check_code(folder: Path) -> None:
     """Raises: ModelRefused when a config wants code of its own to be run."""
     for name in CONFIGS:
         if (folder / name).exists() and "auto_map" in json.dumps(read_json(folder / name)):
             raise ModelRefused(
-                f"{folder.name} brings code of its own ({name} has auto_map), which is never run here",
+                f"{told(folder)} brings code of its own ({name} has auto_map), which is never run here",
                 remedy="choose a model whose architecture is part of transformers",
                 field="model",
                 file=name,
@@ -136,7 +144,7 @@ def check_pickles(folder: Path, names: list[str]) -> None:
         if not (folder / "model.safetensors.index.json").exists() and not weight_files(folder):
             raise broken(folder, "it has several .safetensors files and no model.safetensors.index.json")
         return
-    refuse_without_safetensors(folder.name, names)
+    refuse_without_safetensors(told(folder), names)
 
 
 def refuse_without_safetensors(model: str, names: list[str]) -> None:

@@ -26,7 +26,7 @@ def token_limit(request: Request, ctx: Ctx) -> None:
     """A prompt too large to be read is answered with its model's limit."""
     refused = request.scope["state"].get("refused")
     if refused is not None and isinstance(refused.error, TooLarge):
-        named = re.search(MODEL_NAMED, refused.head.decode(errors="replace"))
+        named = re.search(MODEL_NAMED, refused.ends.decode(errors="replace"))
         raise explain_too_large(refused.error, named[1] if named else None, ctx.catalog)
 
 

@@ -188,6 +188,39 @@ test("jobs: a pinned baseline is compared with the next run that is opened", asy
   expect(within(comparison).getByText("01b", { selector: "ins" })).toBeInTheDocument();
 });
 
+test("jobs: run again says whether it is identical, and what both were computed with", async () => {
+  const first = run({ id: "01a" });
+  const again = run({ id: "01d", result: structuredClone(first.result) });
+  server.on("POST /api/runs/01a/again", () => again);
+  server.on("GET /api/runs/01d", () => again);
+  await open("/jobs?run=01a");
+  const drawer = await screen.findByRole("dialog", { name: /quick-otter-01a/ });
+  expect(
+    await within(drawer).findByText("imfine 0.1.0 · torch 2.9.0 · transformers 5.0.0"),
+  ).toBeInTheDocument();
+  await user.click(within(drawer).getByRole("button", { name: "Run again" }));
+  const alike = await screen.findByRole("region", { name: "Compared with quick-otter-01a" });
+  expect(alike).toHaveTextContent("Identical");
+  expect(alike).toHaveTextContent("the same dtype, device, threads, versions and weights");
+  expect(within(alike).getByRole("row", { name: "Threads 2 2" })).toBeInTheDocument();
+  expect(await violations()).toEqual([]);
+});
+
+test("jobs: a run that came out otherwise names what was not the same", async () => {
+  const first = run({ id: "01a" });
+  const again = run({ id: "01d", result: structuredClone(first.result) });
+  if (!again.result) throw new Error("a run that is done has a result");
+  again.result.dtype = "bfloat16";
+  again.result.versions = { torch: "2.8.0", transformers: "5.0.0", imfine: "0.1.0" };
+  again.result.lanes[0]?.token_ids.push(99);
+  server.on("GET /api/runs/01d", () => again);
+  await open("/jobs?run=01d&base=01a");
+  const other = await screen.findByRole("region", { name: "Compared with quick-otter-01a" });
+  await waitFor(() => expect(other).toHaveTextContent(/Original: the answers differ from token \d/));
+  expect(other).toHaveTextContent("Not the same in both: dtype, Threads, torch.");
+  expect(within(other).getByRole("row", { name: "Threads 2 not told" })).toBeInTheDocument();
+});
+
 test("jobs: a run that waits can be cancelled, and the list follows the stream", async () => {
   const waiting = run({
     id: "01c",

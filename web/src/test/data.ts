@@ -94,7 +94,7 @@ export function run(change: Partial<Run> = {}): Run {
       manifest: {},
       timing: {},
       checksum: { weights: "77aa", loaded: "a41f", live: "a41f", verified: true },
-      versions: {},
+      versions: { imfine: "0.1.0", torch: "2.9.0", transformers: "5.0.0", threads: "2" },
     },
     ...change,
   };

@@ -8,6 +8,7 @@ import { runQuery } from "../runsQuery";
 import { useT } from "../words";
 import classes from "./Comparison.module.css";
 import { DiffText } from "./DiffText";
+import { Made } from "./Made";
 
 export function Comparison({ run, base }: { run: Run; base: string }) {
   const t = useT();
@@ -32,10 +33,11 @@ export function Comparison({ run, base }: { run: Run; base: string }) {
       {before && after ? (
         <>
           {run.prompt === other.prompt ? null : <p>{t("detail.other_prompt")}</p>}
-          <p className={classes.verdict}>{verdict(before, after, run.model === other.model, t)}</p>
+          <p className={classes.verdict}>{verdict(other, run, t)}</p>
           <p className={classes.text}>
             <DiffText before={before.text} after={after.text} removals />
           </p>
+          <Made before={other} after={run} />
         </>
       ) : (
         <p className={classes.verdict}>{t("detail.not_yet")}</p>
@@ -49,15 +51,23 @@ function mainLane(run: Run): LaneResult | undefined {
   return run.result?.lanes.findLast(({ name }) => name !== "base") ?? run.result?.lanes[0];
 }
 
-function verdict(
-  before: LaneResult,
-  after: LaneResult,
-  sameModel: boolean,
-  t: ReturnType<typeof useT>,
-): string {
-  if (!sameModel) return before.text === after.text ? t("detail.same_text") : "";
-  const at = firstDifference(before.token_ids, after.token_ids);
-  return at === null ? t("detail.same") : t("detail.differs", { at: at + 1 });
+/** Of the lanes that both runs have, the one a run was made for first: "identical" means all of them are. */
+function verdict(before: Run, after: Run, t: ReturnType<typeof useT>): string {
+  const [a, b] = [mainLane(before), mainLane(after)];
+  if (!a || !b) return "";
+  if (before.model !== after.model) return a.text === b.text ? t("detail.same_text") : "";
+  const at = firstDifference(a.token_ids, b.token_ids);
+  if (at !== null) return t("detail.differs", { at: at + 1 });
+  for (const lane of after.result?.lanes ?? []) {
+    const other = before.result?.lanes.find(({ name }) => name === lane.name);
+    const differs = other ? firstDifference(other.token_ids, lane.token_ids) : null;
+    if (differs !== null) return t("detail.lane_differs", { lane: laneName(lane.name, t), at: differs + 1 });
+  }
+  return t("detail.same");
+}
+
+function laneName(name: string, t: ReturnType<typeof useT>): string {
+  return name === "base" || name === "tuned" ? t(`detail.${name}`) : name;
 }
 
 export function firstDifference(a: readonly number[], b: readonly number[]): number | null {

@@ -11,10 +11,18 @@ export function Course({ run }: { run: Run }) {
   const t = useT();
   const seconds = tookSeconds(run);
   const { result } = run;
+  const { threads, ...versions } = result?.versions ?? {};
   const rows: [string, string | null | undefined][] = [
     [t("detail.model"), run.model],
     [t("detail.revision"), result?.revision ?? run.request.revision],
     [t("detail.device"), result ? `${result.device} · ${result.dtype}` : null],
+    [t("detail.threads"), threads],
+    [
+      t("detail.versions"),
+      Object.entries(versions)
+        .map((each) => each.join(" "))
+        .join(" · "),
+    ],
     [t("detail.seed"), result ? String(result.seed) : null],
     [t("detail.position"), run.position ? t("detail.position_value", { count: run.position }) : null],
     [t("detail.created"), dateTime(run.created_at)],
