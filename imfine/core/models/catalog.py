@@ -18,7 +18,7 @@ from imfine.core import memory
 from imfine.core.families import Layout, layout
 from imfine.core.models import hub
 from imfine.core.models.folders import read_origin
-from imfine.core.models.known import ALIASES, KNOWN, STARTERS, Known, Starter, starter
+from imfine.core.models.known import ALIASES, KNOWN, SHIPPED, STARTERS, Known, Starter, starter
 from imfine.core.models.local import Local, norm_eps, read_local
 from imfine.core.models.weights import read_json
 from imfine.errors import ImfineError, ModelNotFound, ModelRefused
@@ -245,7 +245,7 @@ def _folders(settings: Settings) -> Iterator[tuple[str, Path, Source]]:
     """(name, path, source) of the models in the models directories. A name taken already becomes the whole
     path."""
     seen = {each.id for each in STARTERS}
-    homes: list[tuple[Path, Source]] = [(settings.models_dir, "made")]
+    homes: list[tuple[Path, Source]] = [(SHIPPED, "starter"), (settings.models_dir, "made")]
     homes += [(folder.expanduser(), "local") for folder in settings.model_dirs]
     for home, source in homes:
         try:
@@ -304,7 +304,7 @@ def _empty(name: str, source: Source) -> dict[str, Any]:
         "licence": None,
         "languages": None,
         "gated": False,
-        "starter": False,
+        "starter": source == "starter",
         "revision": None,
     }
 
@@ -358,7 +358,6 @@ def _starter_card(each: Starter, settings: Settings) -> Card:
         "name": each.name,
         "licence": each.licence,
         "languages": list(each.languages),
-        "starter": True,
         "revision": each.requirement.partition("==")[2],
     }
     if read_origin(folder) is None:

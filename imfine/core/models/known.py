@@ -7,7 +7,10 @@ which its Hub card may not repeat.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+SHIPPED = Path(__file__).resolve().parents[3] / "starters"  # starters that lie in the checkout, ready to use
 
 
 @dataclass(frozen=True)

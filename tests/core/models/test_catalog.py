@@ -51,6 +51,14 @@ def test_the_starter_comes_first_and_is_whole(settings: Settings) -> None:
     assert first.path is not None
 
 
+def test_a_starter_of_the_checkout_is_ready_without_fetching(tmp_path: Path) -> None:
+    fresh = Settings(home=tmp_path / "fresh")
+    card = by_id(fresh)["gpt2-classics"]
+    assert (card.family, card.source, card.starter, card.ready) == ("gpt", "starter", True, True)
+    assert (card.licence, card.languages, card.fits) == ("apache-2.0", ["en"], True)
+    assert find("gpt2-classics", fresh, any_folder=False) == card
+
+
 def test_before_it_is_fetched_a_card_says_what_it_will_be(settings: Settings, tmp_path: Path) -> None:
     fresh = by_id(Settings(home=tmp_path / "fresh"))
     starter, ready = fresh["smollm2-135m"], by_id(settings)["smollm2-135m"]

@@ -16,7 +16,19 @@ const KEYS: Record<string, string> = {
   Enter: Key.ENTER,
 };
 
+const OPEN_MS = 45_000;
+
+/** Now and then, on a busy machine, WebKit's driver starts a browser that never says it is there: then once more. */
 export async function openWebkit(): Promise<Driver> {
+  try {
+    return await open();
+  } catch (error) {
+    console.error(`WebKit did not open, once more: ${error}`);
+    return open();
+  }
+}
+
+async function open(): Promise<Driver> {
   const port = await freePort();
   const screen = `-screen 0 ${SIZE.width + 40}x${SIZE.height + 140}x24`;
   const service = spawn(
@@ -28,6 +40,24 @@ export async function openWebkit(): Promise<Driver> {
       detached: true, // a group of its own: it ends with the screen and the browser
     },
   );
+  const end = (): boolean => process.kill(-(service.pid ?? 0), "SIGTERM");
+  try {
+    return await within(OPEN_MS, start(port, end));
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`not within ${ms} ms`)), ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+async function start(port: number, end: () => void): Promise<Driver> {
   const server = `http://127.0.0.1:${port}`;
   await until(20_000, () =>
     fetch(`${server}/status`).then(
@@ -64,7 +94,7 @@ export async function openWebkit(): Promise<Driver> {
       screenshot: async (path) => writeFile(path, await session.takeScreenshot(), "base64"),
       close: async () => {
         await session.quit();
-        process.kill(-(service.pid ?? 0), "SIGTERM");
+        end();
       },
     },
   );
