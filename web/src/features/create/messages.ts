@@ -86,9 +86,9 @@ const en = {
     image: {
       attn: "How strongly the picture looks at itself and at your words",
       mlp: "How strongly each place of the picture is worked over",
-      eps: "A stabiliser inside the norms: more makes it softer",
-      tone: "Colour: paler to the left, fuller to the right",
-      style: "Relief and detail: flatter to the left, bolder to the right",
+      eps: "A stabiliser inside the norms",
+      tone: "The picture's colour, either way from the middle",
+      style: "Relief and detail, either way from the middle",
     },
   },
   change: {
@@ -102,9 +102,9 @@ const en = {
     title: "Equalizer",
     subtitle: { text: "layer by layer", image: "block by block" },
     block: {
-      IN: "on the way in: what is in the picture",
-      M: "the middle: how it is laid out",
-      OUT: "on the way out: shapes, then surfaces",
+      IN: "on the way in, from fine to coarse",
+      M: "the middle, at its coarsest",
+      OUT: "on the way out, from coarse to fine",
       TE: "the text encoder: how your words are read",
     },
     reset: "Reset bands",
@@ -364,9 +364,9 @@ const ko = {
     image: {
       attn: "그림이 제 모습과 문장을 얼마나 세게 바라보는가",
       mlp: "그림 구석구석을 얼마나 다듬는가",
-      eps: "정규화를 받치는 작은 값. 키울수록 부드러워져요",
-      tone: "색감: 왼쪽은 옅게, 오른쪽은 짙게",
-      style: "입체감과 디테일: 왼쪽은 담백하게, 오른쪽은 힘 있게",
+      eps: "정규화를 받치는 작은 값",
+      tone: "그림의 색감, 가운데에서 양쪽으로",
+      style: "입체감과 디테일, 가운데에서 양쪽으로",
     },
   },
   change: {
@@ -380,9 +380,9 @@ const ko = {
     title: "이퀄라이저",
     subtitle: { text: "층마다", image: "블록마다" },
     block: {
-      IN: "들어가는 길: 무엇이 있는지",
-      M: "한가운데: 어떻게 놓일지",
-      OUT: "나오는 길: 모양, 그다음 결",
+      IN: "들어가는 길, 고운 쪽에서 성긴 쪽으로",
+      M: "한가운데, 가장 성긴 곳",
+      OUT: "나오는 길, 성긴 쪽에서 고운 쪽으로",
       TE: "텍스트 인코더: 문장을 어떻게 읽는지",
     },
     reset: "밴드 되돌리기",

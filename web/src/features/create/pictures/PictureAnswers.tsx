@@ -61,6 +61,7 @@ export function PictureAnswers({ state, held, onHold, model, layout }: Props) {
   }, [t]);
   useCommands("create.pictures", commands);
 
+  const beside = change?.kind === "differs" && change.ssim !== null ? "" : changeWords(change); // else told below
   const Stage = STAGES[compare];
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: + − 0 zoom wherever the focus is among the pictures
@@ -89,7 +90,7 @@ export function PictureAnswers({ state, held, onHold, model, layout }: Props) {
           <IconZoomReset size={18} aria-hidden />
         </IconButton>
       </div>
-      <Stage state={state} pair={pair} zoom={zoom} held={held} onHold={onHold} change={changeWords(change)} />
+      <Stage state={state} pair={pair} zoom={zoom} held={held} onHold={onHold} change={beside} />
       {count > 1 ? (
         <ul className={classes.picks}>
           {Array.from({ length: count }, (_, n) => n).map((n) => (
