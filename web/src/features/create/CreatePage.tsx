@@ -115,7 +115,7 @@ export default function CreatePage({ run }: { run: string | null }) {
           fresh={fresh}
         />
         <Settings layout={layout} />
-        {kind === "image" ? <PictureDrop /> : null}
+        <PictureDrop button={kind === "image"} />
         {detail.error ? <ErrorNote error={detail.error} onRetry={() => void detail.refetch()} /> : null}
         {dropped.length > 0 ? (
           <p className={classes.note} role="status">

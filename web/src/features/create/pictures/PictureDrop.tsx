@@ -12,7 +12,8 @@ type Told = "reading" | "done" | "notPng" | null;
 const isPng = (file: File): boolean => file.type === "image/png" || /\.png$/i.test(file.name);
 const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
 
-export function PictureDrop() {
+/** `button`: offered as a press, too; dropped files are always taken. */
+export function PictureDrop({ button }: { button: boolean }) {
   const t = usePictureWords();
   const field = useRef<HTMLInputElement>(null);
   const [over, setOver] = useState(false);
@@ -70,9 +71,11 @@ export function PictureDrop() {
           event.target.value = "";
         }}
       />
-      <Button kind="quiet" size="small" title={t("drop.help")} onClick={() => field.current?.click()}>
-        <IconPhotoUp size={16} aria-hidden /> {t("drop.open")}
-      </Button>
+      {button ? (
+        <Button kind="quiet" size="small" title={t("drop.help")} onClick={() => field.current?.click()}>
+          <IconPhotoUp size={16} aria-hidden /> {t("drop.open")}
+        </Button>
+      ) : null}
       <span className={classes.told} role="status">
         {told ? t(`drop.${told}`) : null}
       </span>
