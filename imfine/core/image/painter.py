@@ -21,7 +21,6 @@ import torch
 
 from imfine.core.events import Event, Phase, Preview, Result
 from imfine.core.image import png
-from imfine.core.image.attention import quicken
 from imfine.core.image.decode import at_once, decode
 from imfine.core.image.denoise import Denoising, Row
 from imfine.core.image.kept import Finished
@@ -39,7 +38,6 @@ MAX_ROWS = 1  # requests that wait do so in the loop, where they are told how ma
 class Painter:
     def __init__(self, model: ImageModel) -> None:
         self.model = model
-        quicken(model.unet)
         self._work: deque[tuple[Opened, Iterator[Events]]] = deque()
 
     @property
