@@ -6,7 +6,7 @@ its `type`; the server adds `run`, `attempt` and its own id when it stores one.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 
@@ -20,7 +20,7 @@ class Phase:
     phase: Literal["waiting", "downloading", "loading", "working", "measuring", "saving"]
     done: int = 0
     total: int | None = None
-    unit: Literal["bytes", "tokens", "steps", "lanes", "runs"] = "bytes"
+    unit: Literal["bytes", "tokens", "steps", "lanes", "runs", "parts"] = "bytes"
     type: Literal["phase"] = "phase"
 
 
@@ -48,7 +48,8 @@ class Tokens:
 
 @dataclass(frozen=True)
 class LaneEnd:
-    """A lane has its last token. Its measures follow in `Measures`."""
+    """A lane has its last token, or its last picture: then `tokens` counts pictures, and `first_token_ms` is
+    the time to the first. Its measures follow."""
 
     lane: int
     finish_reason: Literal["stop", "length", "context", "cancelled"]
@@ -82,8 +83,59 @@ class Measures:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """Picture `index` of a lane so far, after `step` of `steps`: small, never stored. `data` is base64."""
+
+    lane: int
+    index: int
+    step: int
+    steps: int
+    mime: Literal["image/png", "image/webp"]
+    data: str
+    type: Literal["preview"] = "preview"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Picture `index` of a lane, whole. The bytes travel beside the event; its JSON names their address."""
+
+    lane: int
+    index: int
+    seed: int
+    width: int
+    height: int
+    sha256: str  # of the PNG file
+    size: int  # bytes
+    png: bytes = field(repr=False)
+    type: Literal["picture"] = "picture"
+
+    @property
+    def url(self) -> str:
+        return f"/api/artifacts/{self.sha256}.png"
+
+
+@dataclass(frozen=True)
+class PictureMeasures:
+    """What can be told of a picture, beside the base lane's of the same index. Not a judgement.
+
+    difference, ssim  beside the base lane's picture; None for the base lane, and where there is none
+    colourfulness, sharpness  of the picture alone
+    (what each is and is not: core/image/measures.py)
+    """
+
+    lane: int
+    index: int
+    difference: float | None
+    ssim: float | None
+    colourfulness: float
+    sharpness: float
+    type: Literal["picture_measures"] = "picture_measures"
+
+
+@dataclass(frozen=True)
 class Notice:
-    """Something the person should know though the run goes on, e.g. `language`, `context_overflow`."""
+    """Something the person should know though the run goes on, e.g. `language`, `context_overflow`,
+    `prompt_cut`."""
 
     code: str
     message: str
@@ -120,8 +172,30 @@ class Result:
     type: Literal["result"] = "result"
 
 
-Event = Phase | Tokens | LaneEnd | Measures | Notice | Result
+@dataclass(frozen=True)
+class PaintedLane:
+    """`pictures`: [{index, seed, sha256, width, height}]."""
+
+    name: str
+    pictures: list[dict[str, Any]]
+    finish_reason: str
+    recipe: dict[str, Any]
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PictureResult(Result):
+    """A Result whose lanes are pictures. `image` holds the settings as used, nothing left open."""
+
+    lanes: list[PaintedLane]  # type: ignore[assignment]
+    image: dict[str, Any] = field(default_factory=dict)
+
+
+Event = Phase | Tokens | LaneEnd | Measures | Preview | Picture | PictureMeasures | Notice | Result
 
 
 def to_json(event: Event) -> dict[str, Any]:
+    if isinstance(event, Picture):  # asdict would copy the bytes
+        told = {f.name: getattr(event, f.name) for f in fields(event) if f.name != "png"}
+        return told | {"url": event.url}
     return asdict(event)

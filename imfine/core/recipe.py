@@ -23,6 +23,7 @@ from imfine.core.families import POINTS, Layout, Weight
 from imfine.errors import RecipeError
 
 KNOBS = ("eps", "attn", "mlp")
+SIGNED = ("tone", "style")  # of image models: −1 to 1, 0 is neutral
 GAIN_MAX = 4.0
 EPS_KNOB_MIN = 0.1
 EPS_KNOB_MAX = 16.0  # without a model; Layout.eps_knob_max is the model's own
@@ -59,6 +60,8 @@ class Recipe:
     eps: float = 1.0
     attn: float = 1.0
     mlp: float = 1.0
+    tone: float = 0.0
+    style: float = 0.0
     bands: Mapping[str, Sequence[float]] = field(default_factory=dict)
     points: Mapping[str, float] = field(default_factory=dict)
 
@@ -66,13 +69,16 @@ class Recipe:
         for knob in KNOBS:
             low, high = (EPS_KNOB_MIN, EPS_KNOB_MAX) if knob == "eps" else (0.0, GAIN_MAX)
             object.__setattr__(self, knob, _number(getattr(self, knob), f"recipe.{knob}", low, high))
+        for knob in SIGNED:
+            value = _number(getattr(self, knob), f"recipe.{knob}", -1.0, 1.0, neutral=0.0)
+            object.__setattr__(self, knob, value)
         object.__setattr__(self, "bands", MappingProxyType(_bands(self.bands)))
         object.__setattr__(self, "points", MappingProxyType(_points(self.points)))
 
     @classmethod
     def parse(cls, data: Any) -> Recipe:
         """A Recipe from its JSON object; every key is optional."""
-        known = (*KNOBS, "bands", "points")
+        known = (*KNOBS, *SIGNED, "bands", "points")
         for key in _object(data, "recipe"):
             if key not in known:
                 raise _unknown(key, "recipe", known)
@@ -93,7 +99,8 @@ class Recipe:
         points = {name: gain for name, gain in sorted(self.points.items()) if gain != 1.0}
         if points:
             out["points"] = points
-        return out
+        out.update({knob: value for knob in SIGNED if (value := getattr(self, knob)) != 0.0})
+        return dict(sorted(out.items()))
 
     @cached_property
     def hash(self) -> str:
@@ -118,6 +125,15 @@ class Recipe:
                 an eps would pass 1e-1.
         """
         who, last = layout.row.model_type, layout.layers - 1
+        for knob in SIGNED:  # every layout is a text model's so far
+            if getattr(self, knob) != 0.0:
+                raise RecipeError(
+                    f"{who} is a text model: it has no {knob}",
+                    remedy=f"leave {knob} out",
+                    field=f"recipe.{knob}",
+                    value=getattr(self, knob),
+                    reason="unknown_knob",
+                )
         for knob, band in self.bands.items():
             if len(band) != layout.layers:
                 raise RecipeError(
@@ -230,7 +246,7 @@ def split_point(name: str) -> tuple[int | None, str, int | None]:
     return (None if layer is None else int(layer)), point, (None if head is None else int(head))
 
 
-def _number(value: Any, where: str, low: float, high: float) -> float:
+def _number(value: Any, where: str, low: float, high: float, neutral: float = 1.0) -> float:
     reason = ""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         reason, problem = "type", f"{where} must be a number, got {_shown(value)}"
@@ -241,7 +257,7 @@ def _number(value: Any, where: str, low: float, high: float) -> float:
     if reason:
         raise RecipeError(
             problem,
-            remedy=f"give a number from {low:g} to {high:g} (1 is neutral)",
+            remedy=f"give a number from {low:g} to {high:g} ({neutral:g} is neutral)",
             field=where,
             value=value if isinstance(value, (float, bool)) else _shown(value),
             reason=reason,

@@ -1,4 +1,5 @@
 /** The events of a run, as the server streams them: those core yields and the server's own. Knows no transport. */
+import type { PictureEvent, PictureMeasuresEvent, PreviewEvent } from "./pictures";
 import type { components } from "./schema";
 
 type S = components["schemas"];
@@ -15,8 +16,11 @@ export type NoticeEvent = S["NoticeEvent"];
 export type ResultEvent = S["RunResultEvent"];
 export type RestartEvent = S["RestartEvent"];
 
-/** `id` is the stream's, growing over all runs; `attempt` tells a former worker's words from the present one's. */
-export type RunEvent = S["Event"] & { id: number };
+/** `id` is the stream's, growing over all runs, null for what no log keeps; `attempt` tells a former worker's words from
+ *  the present one's. */
+export type RunEvent = (S["Event"] | PreviewEvent | PictureEvent | PictureMeasuresEvent) & {
+  id: number | null;
+};
 
 export function isTerminal(state: RunState): boolean {
   return state === "succeeded" || state === "failed" || state === "cancelled";

@@ -30,9 +30,20 @@ const listeners = new Map<string, Set<Handler>>();
 const everything = new Set<Handler>();
 const waiting = new Set<() => void>();
 
+/** Of a picture's previews only the latest is kept, and none once the picture is there. */
+function withEvent(events: RunEvent[], event: RunEvent): RunEvent[] {
+  if (event.type !== "preview" && event.type !== "picture") {
+    events.push(event);
+    return events;
+  }
+  const rest = events.filter(
+    (one) => one.type !== "preview" || one.lane !== event.lane || one.index !== event.index,
+  );
+  return [...rest, event];
+}
+
 function take(event: RunEvent): void {
-  const events = kept.get(event.run) ?? [];
-  events.push(event);
+  const events = withEvent(kept.get(event.run) ?? [], event);
   kept.delete(event.run);
   kept.set(event.run, events);
   for (const run of kept.keys()) {

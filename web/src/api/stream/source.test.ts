@@ -39,7 +39,7 @@ function listen(url: string, options: Partial<ConstructorParameters<typeof Strea
   source = new StreamSource({
     url: () => url,
     onEvent: (one) => {
-      ids.push(one.id);
+      if (one.id !== null) ids.push(one.id);
       data.push(one.data);
     },
     onState: (state, error) => {
@@ -177,4 +177,20 @@ test("a run's own stream ends when the run has ended", async () => {
   await vi.waitFor(() => expect(heard.states.at(-1)).toBe("closed"));
   expect(asked).toBe(1);
   expect(heard.ids).toEqual([1]);
+});
+
+test("a preview without an id is handed on, and is no place to resume from", async () => {
+  const lasts: (string | undefined)[] = [];
+  const url = await serve((connection, request, response) => {
+    lasts.push(request.headers["last-event-id"] as string | undefined);
+    begin(response);
+    if (connection === 1) {
+      response.write(`${event(4)}event: preview\ndata: {"step":1}\n\n`);
+      setTimeout(() => response.destroy(), 20);
+    }
+  });
+  const heard = listen(url);
+  await vi.waitFor(() => expect(lasts).toEqual([undefined, "4"]));
+  expect(heard.ids).toEqual([4]);
+  expect(heard.data).toEqual(['{"n":4}', '{"step":1}']);
 });

@@ -12,7 +12,8 @@ export type SourceState = "connecting" | "open" | "waiting" | "closed";
 export type SourceOptions = {
   /** The address without `last`; asked again for every connection. */
   url: () => string;
-  onEvent: (event: { id: number; type: string; data: string }) => void;
+  /** `id` is null for a passing event (a preview), which no catch-up brings again. */
+  onEvent: (event: { id: number | null; type: string; data: string }) => void;
   onState?: (state: SourceState, error: ImfineError | null) => void;
   /** The server closed the stream in good order. True: that was all (a run's own stream after its end). */
   isOver?: () => boolean;
@@ -21,6 +22,7 @@ export type SourceOptions = {
   backoffMs?: readonly number[];
 };
 
+const PASSING: ReadonlySet<string> = new Set(["preview"]); // handed on live, never resumed from
 const STALL_MS = 35_000; // the server pings every 15 s
 const BACKOFF_MS = [250, 500, 1000, 2000, 4000, 8000, 15_000] as const;
 
@@ -123,6 +125,10 @@ export class StreamSource {
   }
 
   private take(idText: string | undefined, type: string | undefined, data: string): void {
+    if (idText === undefined && type !== undefined && PASSING.has(type)) {
+      this.options.onEvent({ id: null, type, data });
+      return;
+    }
     const id = Number(idText);
     if (idText === undefined || !Number.isSafeInteger(id)) return; // pings carry no id
     if (this.last !== null && id <= this.last) return; // seen before the connection broke

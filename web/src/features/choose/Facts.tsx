@@ -6,17 +6,22 @@ import type { Card } from "@/api/types";
 import { bytes, duration, languageName, parameters } from "@/shared/i18n/format";
 import { answerTimeQuery } from "./answerTime";
 import classes from "./Facts.module.css";
+import { familyOf } from "./families";
 import { useT } from "./words";
 
 export function Facts({ card }: { card: Card }) {
   const t = useT();
   const { data: seconds } = useQuery({ ...answerTimeQuery(card.id), enabled: card.ready });
   const unknown = t("facts.unknown");
+  const draws = familyOf(card) === "sd";
   return (
     <dl className={classes.facts}>
       {card.parameters !== null && card.layers !== null ? (
         <Fact name={t("facts.size")}>
-          {t("facts.parameters", { parameters: parameters(card.parameters), count: card.layers })}
+          {t(draws ? "facts.blocks" : "facts.parameters", {
+            parameters: parameters(card.parameters),
+            count: card.layers,
+          })}
         </Fact>
       ) : null}
       {card.ready ? (
@@ -44,7 +49,9 @@ export function Facts({ card }: { card: Card }) {
         )}
       </Fact>
       {seconds ? (
-        <Fact name={t("facts.answer")}>{t("facts.answer_time", { time: duration(seconds) })}</Fact>
+        <Fact name={t(draws ? "facts.picture" : "facts.answer")}>
+          {t("facts.answer_time", { time: duration(seconds) })}
+        </Fact>
       ) : null}
       <Fact name={t("facts.languages")}>
         {card.languages?.map((tag) => languageName(tag)).join(", ") || t("facts.any_language")}

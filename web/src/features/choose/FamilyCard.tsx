@@ -1,5 +1,5 @@
 /** One family: its best model in words, and one press to start; the others beneath. */
-import { IconBolt, IconClock, IconDownload } from "@tabler/icons-react";
+import { IconBolt, IconDownload } from "@tabler/icons-react";
 import type { Card as Model } from "@/api/types";
 import { ImfineError } from "@/shared/errors";
 import { Button } from "@/shared/ui/Button";
@@ -29,19 +29,17 @@ export function FamilyCard({ family, chosen, leading, onChoose, onLookAt }: Prop
     <Card accent={leading ? "attn" : undefined} className={classes.card} aria-labelledby={`family-${name}`}>
       <header className={classes.head}>
         <h2 id={`family-${name}`}>{t(`family.${name}`)}</h2>
-        <Availability name={name} best={best} />
+        <Availability best={best} />
       </header>
       <p className={classes.words}>{t(`family.${name}_words`)}</p>
       {best ? (
         <ModelChoice card={best} chosen={chosen} leading={leading} onChoose={onChoose} />
       ) : (
         <div className={classes.none}>
-          <p>{name === "sd" ? t("coming_words") : t("none_yet")}</p>
-          {suggestion ? (
-            <Button onClick={() => onLookAt(suggestion)}>
-              {t("look_at", { id: suggestion.split("/").at(-1) })}
-            </Button>
-          ) : null}
+          <p>{t("none_yet")}</p>
+          <Button onClick={() => onLookAt(suggestion)}>
+            {t("look_at", { id: suggestion.split("/").at(-1) })}
+          </Button>
         </div>
       )}
       {others.length > 0 ? (
@@ -58,9 +56,8 @@ export function FamilyCard({ family, chosen, leading, onChoose, onLookAt }: Prop
   );
 }
 
-function Availability({ name, best }: { name: Family["name"]; best: Model | undefined }) {
+function Availability({ best }: { best: Model | undefined }) {
   const t = useT();
-  if (name === "sd") return <Chip icon={<IconClock size={14} aria-hidden />}>{t("coming")}</Chip>;
   if (!best || !isUsable(best)) return null;
   if (best.ready)
     return (
@@ -84,6 +81,7 @@ export function ModelChoice({ card, chosen, leading, onChoose }: ChoiceProps) {
         {card.id === chosen ? <Chip tone="attn">{t("in_use")}</Chip> : null}
       </h3>
       <Facts card={card} />
+      {card.gated && !card.ready ? <p className={classes.words}>{t("gated_help", { id: card.id })}</p> : null}
       {card.reason ? <ErrorNote error={new ImfineError(card.reason)} compact /> : null}
       {isUsable(card) ? (
         <Button

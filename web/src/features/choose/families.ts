@@ -8,14 +8,23 @@ export type Family = {
   /** Best first; empty: none on this machine. */
   cards: Card[];
   /** A model to look at where there is none. */
-  suggestion: string | null;
+  suggestion: string;
 };
 
-const SUGGESTED: Record<FamilyName, string | null> = {
+const SUGGESTED: Record<FamilyName, string> = {
   llama: "Qwen/Qwen2.5-0.5B-Instruct",
   gpt: "openai-community/gpt2",
-  sd: null,
+  sd: "stable-diffusion-v1-5/stable-diffusion-v1-5",
 };
+
+/** What a card's family is called, in the words of the page. */
+const NAMES: Record<string, FamilyName> = {
+  llama: "llama",
+  gpt: "gpt",
+  sd: "sd",
+  "stable-diffusion": "sd",
+};
+export const familyOf = (card: Card): FamilyName | null => NAMES[card.family ?? ""] ?? null;
 
 export function isUsable(card: Card): boolean {
   return card.reason === null && card.fits !== false;
@@ -29,16 +38,14 @@ function rank(card: Card): number {
 export function families(cards: readonly Card[]): Family[] {
   const made = (["llama", "gpt", "sd"] as const).map((name) => ({
     name,
-    cards: cards.filter((card) => card.family === name).sort((a, b) => rank(b) - rank(a)),
+    cards: cards.filter((card) => familyOf(card) === name).sort((a, b) => rank(b) - rank(a)),
     suggestion: SUGGESTED[name],
   }));
   const readiness = ({ cards: [best] }: Family) => (best ? rank(best) : -1);
-  return made.sort(
-    (a, b) => Number(a.name === "sd") - Number(b.name === "sd") || readiness(b) - readiness(a),
-  );
+  return made.sort((a, b) => readiness(b) - readiness(a));
 }
 
 /** Cards of no family we know: listed with their reason, not hidden. */
 export function strangers(cards: readonly Card[]): Card[] {
-  return cards.filter((card) => card.family !== "llama" && card.family !== "gpt" && card.family !== "sd");
+  return cards.filter((card) => familyOf(card) === null);
 }

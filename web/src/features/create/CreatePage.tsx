@@ -7,24 +7,36 @@ import { useChosenModel } from "@/shared/store/model";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import classes from "./CreatePage.module.css";
 import { useDraft } from "./logic/draft";
-import { changeOf, isBusy } from "./logic/lanes";
-import type { KnobName } from "./logic/recipe";
+import { changeOf, isBlank, isBusy } from "./logic/lanes";
+import { type KnobName, knobsOf, type Layout } from "./logic/recipe";
 import { useWords } from "./messages";
+import { ImageSettings } from "./pictures/ImageSettings";
+import { pictureChange } from "./pictures/lanes";
+import { PictureAnswers, usePictureChangeWords } from "./pictures/PictureAnswers";
+import { PictureDrop } from "./pictures/PictureDrop";
 import { baseKeyOf, connect, reopen, useLanes } from "./studio";
+import { Lanes, useChangeWords } from "./text/Lanes";
+import { SettingsFold } from "./text/SettingsFold";
 import { Equalizer } from "./ui/Equalizer";
 import { Filmstrip } from "./ui/Filmstrip";
 import { Knob } from "./ui/Knob";
 import { KnobTools } from "./ui/KnobTools";
-import { Lanes, useChangeWords } from "./ui/Lanes";
 import { ManifestLine } from "./ui/ManifestLine";
 import { PromptBox } from "./ui/PromptBox";
-import { SettingsFold } from "./ui/SettingsFold";
 import { Failure, Notices } from "./ui/Status";
 import { useCreateKeys } from "./useCreateKeys";
 
-const SLIDERS: readonly KnobName[] = ["attn", "mlp", "eps"];
 /** For a model whose config is not here yet: what the three knobs alone need. */
-const UNKNOWN = { layers: 0, eps: 1e-5, qk_norm: false, eps_knob_max: 5 };
+const UNKNOWN: Layout = { layers: 0, eps: 1e-5, points: [], eps_knob_max: 5 };
+
+/** What answers in words and what answers in pictures: their settings and their comparison. The rest is shared. */
+const FACES = {
+  text: { Settings: SettingsFold, Answers: Lanes },
+  image: { Settings: ImageSettings, Answers: PictureAnswers },
+} as const;
+
+/** Before a model's config is here, its family tells. */
+const PICTURES: readonly (string | null)[] = ["stable-diffusion", "sd"];
 
 export default function CreatePage({ run }: { run: string | null }) {
   const t = useWords();
@@ -32,8 +44,9 @@ export default function CreatePage({ run }: { run: string | null }) {
   const client = useQueryClient();
   const model = useChosenModel((chosen) => chosen.id) ?? "";
   const state = useLanes();
-  const prompt = useDraft((draft) => draft.prompt);
-  const sampling = useDraft((draft) => draft.sampling);
+  const pictureWords = usePictureChangeWords();
+  const kind = useDraft((draft) => draft.kind);
+  const baseKey = useDraft((draft) => baseKeyOf(model, draft));
   const [held, setHeld] = useCreateKeys();
   const [touched, setTouched] = useState<KnobName>("attn");
   const [dropped, setDropped] = useState<string[]>([]);
@@ -43,15 +56,17 @@ export default function CreatePage({ run }: { run: string | null }) {
 
   const detail = useQuery({ ...modelQuery(model), enabled: model !== "" });
   const models = useQuery(modelsQuery);
-  const layout = detail.data?.layout ?? null;
+  const layout = (detail.data?.layout ?? null) as Layout | null;
   const reach = layout ?? UNKNOWN;
+  const told = layout?.kind ?? (PICTURES.includes(detail.data?.card.family ?? null) ? "image" : "text");
+  const { Settings, Answers } = FACES[kind];
 
   useEffect(() => {
     if (model === "" || detail.isPending) return;
-    const { dropped: left, disconnect } = connect(model, layout);
+    const { dropped: left, disconnect } = connect(model, layout, told);
     setDropped(left);
     return disconnect;
-  }, [model, layout, detail.isPending]);
+  }, [model, layout, told, detail.isPending]);
 
   useEffect(() => {
     if (run === null || run === useLanes.getState().run) return;
@@ -71,12 +86,22 @@ export default function CreatePage({ run }: { run: string | null }) {
   }, [fetched, client]);
 
   const busy = isBusy(state);
-  const baseKey = baseKeyOf(model, prompt, sampling);
-  const fresh = state.state === "idle" && state.base.ids.length === 0;
+  const fresh = state.state === "idle" && isBlank(state);
   const change = changeOf(state);
-  const said = changeWords(change) || t(busy ? "change.waiting" : "change.still");
+  const said =
+    changeWords(change) ||
+    pictureWords(pictureChange(state.pictures, 0)) ||
+    t(busy ? "change.waiting" : "change.still");
   const knob = (name: KnobName, compact = false) => (
-    <Knob key={name} name={name} model={model} layout={reach} onTouch={setTouched} compact={compact} />
+    <Knob
+      key={name}
+      name={name}
+      model={model}
+      kind={kind}
+      layout={reach}
+      onTouch={setTouched}
+      compact={compact}
+    />
   );
 
   return (
@@ -89,7 +114,8 @@ export default function CreatePage({ run }: { run: string | null }) {
           changed={state.baseKey !== "" && state.baseKey !== baseKey}
           fresh={fresh}
         />
-        <SettingsFold />
+        <Settings layout={layout} />
+        <PictureDrop button={kind === "image"} />
         {detail.error ? <ErrorNote error={detail.error} onRetry={() => void detail.refetch()} /> : null}
         {dropped.length > 0 ? (
           <p className={classes.note} role="status">
@@ -98,7 +124,7 @@ export default function CreatePage({ run }: { run: string | null }) {
         ) : null}
         <section ref={knobs} className={classes.knobs} aria-label={t("knobs.title")}>
           <KnobTools said={said} />
-          {SLIDERS.map((name) => knob(name))}
+          {knobsOf(reach).map((name) => knob(name))}
         </section>
       </div>
 
@@ -113,7 +139,7 @@ export default function CreatePage({ run }: { run: string | null }) {
         {unopened ? <ErrorNote error={unopened} /> : null}
         <Failure state={state} />
         <Notices notices={state.notices} models={models.data ?? []} />
-        <Lanes state={state} held={held} onHold={setHeld} model={model} layers={reach.layers} />
+        <Answers state={state} held={held} onHold={setHeld} model={model} layout={layout} />
         <Filmstrip baseKey={baseKey} layers={reach.layers} />
       </section>
 

@@ -3,16 +3,18 @@
 
 import { create } from "zustand";
 import { isTerminal, type RunEvent } from "@/api/events";
+import type { ImageJson, KeptPicture } from "@/api/pictures";
 import { cancelRun, createRun, getRun } from "@/api/runs";
 import { subscribe } from "@/api/stream/pageStream";
 import { followRun } from "@/api/stream/runStream";
 import { asImfineError } from "@/shared/errors";
 import { useChosenModel } from "@/shared/store/model";
-import { type Draft, fitTo, heard, loadRecipe, useDraft } from "./logic/draft";
+import { type AnswerKind, type Draft, fitTo, heard, loadRecipe, sitAt, useDraft } from "./logic/draft";
 import {
   accepted,
   asked,
   EMPTY,
+  isBlank,
   isBusy,
   type LanesState,
   lossRise,
@@ -24,11 +26,30 @@ import { Live } from "./logic/live";
 import { fromJson, keyOf, type Layout, type Recipe, type RecipeJson, toJson } from "./logic/recipe";
 import { fromRequest, type Sampling, toRequest } from "./logic/sampling";
 import { remember } from "./logic/variants";
+import { fromImageRequest, type ImageSettings, toImageRequest } from "./pictures/settings";
+
+/** How an answer of each kind is asked for: what of the draft goes into the request. */
+interface Ways {
+  text: { sampling: Partial<Sampling>; top: number };
+  image: { image: ImageJson };
+}
+type HowAsked = Ways[AnswerKind];
+type Settled = Pick<Draft, "kind" | "prompt" | "sampling" | "image">;
+
+const HOW: { [K in AnswerKind]: (draft: Settled) => Ways[K] } = {
+  text: ({ sampling }) => ({ sampling: toRequest(sampling), top: 5 }),
+  image: ({ image }) => ({ image: { ...toImageRequest(image), previews: true } }),
+};
+/** What the original's answer hangs on, beside model and prompt. */
+const SETTINGS: Record<AnswerKind, (draft: Settled) => unknown> = {
+  text: ({ sampling }) => toRequest(sampling),
+  image: ({ image }) => toImageRequest(image),
+};
 
 interface Move {
   model: string;
   prompt: string;
-  sampling: Sampling;
+  how: HowAsked;
   recipe: Recipe;
   baseKey: string;
   recipeKey: string;
@@ -47,35 +68,33 @@ let askWhenConnected = false;
 let quiet = false; // a kept run is being laid out: its recipe is no move
 let unfollow: (() => void) | null = null;
 
-export const baseKeyOf = (model: string, prompt: string, sampling: Sampling): string =>
-  JSON.stringify([model, prompt, toRequest(sampling)]);
+export const baseKeyOf = (model: string, draft: Settled): string =>
+  JSON.stringify([model, draft.prompt, SETTINGS[draft.kind](draft)]);
 
 function moveOf(draft: Draft): Move | null {
   if (!context || draft.prompt.trim() === "") return null;
   const { model, layers } = context;
   const recipe = heard(draft, layers);
-  const { prompt, sampling } = draft;
   return {
     model,
-    prompt,
-    sampling,
+    prompt: draft.prompt,
+    how: HOW[draft.kind](draft),
     recipe,
-    baseKey: baseKeyOf(model, prompt, sampling),
+    baseKey: baseKeyOf(model, draft),
     recipeKey: keyOf(recipe),
   };
 }
 
 const live = new Live<Move>({
-  post: ({ model, prompt, recipe, sampling }, replaces) =>
+  post: ({ model, prompt, recipe, how }, replaces) =>
     createRun({
       replaces,
       model,
       prompt,
       recipe: toJson(recipe) as never,
-      sampling: toRequest(sampling) as never,
       lanes: ["base", "tuned"],
-      top: 5,
-    }),
+      ...(how as object),
+    } as never),
   cancel: async (run) => {
     await cancelRun(run);
   },
@@ -116,8 +135,8 @@ function take(event: RunEvent, request: Asked): void {
 }
 
 function keepVariant(state: LanesState, { model, baseKey, recipeKey }: Asked): void {
-  const { run, base, tuned } = state;
-  if (run === null || tuned.ids.length === 0) return;
+  const { run, base, tuned, pictures } = state;
+  if (run === null || isBlank({ ...state, base: EMPTY.base })) return;
   remember({
     run,
     model,
@@ -129,6 +148,7 @@ function keepVariant(state: LanesState, { model, baseKey, recipeKey }: Asked): v
     lossRise: lossRise(base, tuned),
     firstChange: tuned.measures?.first_change ?? null,
     tokens: tuned.ids.length,
+    picture: pictures.tuned.items[0]?.url ?? null,
   });
 }
 
@@ -157,12 +177,17 @@ export function stop(): void {
 
 /** From now on a moved recipe asks at once, of this model; `layout` is null until its config is here.
  *  Returns what of the recipe did not fit, and the end. */
-export function connect(model: string, layout: Layout | null): { dropped: string[]; disconnect: () => void } {
+export function connect(
+  model: string,
+  layout: Layout | null,
+  kind: AnswerKind = "text",
+): { dropped: string[]; disconnect: () => void } {
   const changed = answering !== model;
   const layers = layout?.layers ?? 0;
   context = { model, layers };
   answering = model;
   quiet = true;
+  sitAt(kind);
   const dropped = layout ? fitTo(layout) : [];
   quiet = false;
   if (askWhenConnected) {
@@ -185,7 +210,7 @@ export function connect(model: string, layout: Layout | null): { dropped: string
 function resume(model: string): void {
   const state = useLanes.getState();
   const draft = useDraft.getState();
-  const baseKey = baseKeyOf(model, draft.prompt, draft.sampling);
+  const baseKey = baseKeyOf(model, draft);
   if (isBusy(state) || state.baseKey === baseKey) return;
   live.stop();
   follow(null);
@@ -220,17 +245,20 @@ function replay(run: string, request: Asked, lanes: string[]): void {
   );
 }
 
-/** A kept run as it was: model, prompt, recipe, sampling and answers; nothing is asked anew. */
+/** A kept run as it was: model, prompt, recipe, settings and answers; nothing is asked anew. */
 export async function reopen(id: string): Promise<void> {
   const { request } = await getRun(id);
   const prompt = request.prompt ?? String(request.messages?.at(-1)?.content ?? "");
-  const sampling = fromRequest(request.sampling as Partial<Sampling>);
+  const asked = request as { image?: ImageJson | null; sampling?: Partial<Sampling> | null };
+  const settings = asked.image
+    ? { image: fromImageRequest(asked.image) }
+    : { sampling: fromRequest(asked.sampling) };
   const tuned = request.lanes.find(({ name }) => name !== "base");
   const recipe = fromJson((tuned?.recipe ?? request.recipe) as RecipeJson);
-  const baseKey = baseKeyOf(request.model, prompt, sampling);
-  const recipeKey = keyOf(recipe);
   useChosenModel.getState().choose(request.model);
-  layOut(recipe, { prompt, sampling });
+  layOut(recipe, { prompt, ...settings }, asked.image ? "image" : "text");
+  const baseKey = baseKeyOf(request.model, useDraft.getState());
+  const recipeKey = keyOf(recipe);
   keepLast(id, baseKey, recipeKey);
   replay(
     id,
@@ -248,12 +276,20 @@ export function bringBack(run: string, recipe: RecipeJson): void {
 }
 
 function keysNow(recipe: RecipeJson): { baseKey: string; recipeKey: string } {
-  const { prompt, sampling } = useDraft.getState();
-  return { baseKey: baseKeyOf(answering ?? "", prompt, sampling), recipeKey: keyOf(fromJson(recipe)) };
+  const baseKey = baseKeyOf(answering ?? "", useDraft.getState());
+  return { baseKey, recipeKey: keyOf(fromJson(recipe)) };
 }
 
-function layOut(recipe: Recipe, rest: Partial<Draft>): void {
+/** What one of our PNGs carries, laid out again: its model, words, recipe, settings and seed. */
+export function restorePicture({ model, prompt, recipe, image, seed }: KeptPicture): void {
+  const settings: ImageSettings = { ...fromImageRequest(image), seed, count: 1 };
+  useChosenModel.getState().choose(model);
+  layOut(fromJson(recipe as RecipeJson), { prompt, image: settings }, "image");
+}
+
+function layOut(recipe: Recipe, rest: Partial<Draft>, kind: AnswerKind = useDraft.getState().kind): void {
   quiet = true;
+  sitAt(kind);
   loadRecipe(recipe);
   useDraft.setState(rest);
   quiet = false;

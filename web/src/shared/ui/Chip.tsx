@@ -2,7 +2,7 @@
 import type { ComponentProps, ReactNode } from "react";
 import classes from "./Chip.module.css";
 
-export type Tone = "plain" | "attn" | "mlp" | "eps" | "delta" | "collapse";
+export type Tone = "plain" | "attn" | "mlp" | "eps" | "tone" | "style" | "delta" | "collapse";
 
 export function Chip({
   tone = "plain",

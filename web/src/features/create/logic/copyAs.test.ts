@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { asCommand, asCurl, asJson, asPython, shell } from "./copyAs";
-import { DEFAULT_SAMPLING } from "./sampling";
+import { DEFAULT_SAMPLING, toRequest } from "./sampling";
 
 const asked = {
   model: "smollm2-135m",
   prompt: "It's me",
   recipe: { attn: 1.15, bands: { attn: [1, 1.5] }, points: { "4.q": 1.2 } },
-  sampling: { ...DEFAULT_SAMPLING, stop: ["\n\n"] },
+  how: { sampling: toRequest({ ...DEFAULT_SAMPLING, stop: ["\n\n"] }) },
 };
 
 describe("copy as", () => {

@@ -5,7 +5,9 @@ import { temporal } from "zundo";
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
 import { useStoreWithEqualityFn } from "zustand/traditional";
+import { DEFAULT_IMAGE, type ImageSettings } from "../pictures/settings";
 import {
+  type BandName,
   bandOf,
   compile,
   fitRecipe,
@@ -25,29 +27,39 @@ export interface Settings {
   muted: number[];
   soloed: number[];
   sampling: Sampling;
+  image: ImageSettings;
   slot: "A" | "B";
   other: Recipe; // what waits in the slot that is not heard
 }
 
+/** What a model answers with. */
+export type AnswerKind = "text" | "image";
+
+/** What is laid out for one kind of answer: words for a language model are no picture's, nor is its recipe. */
+type Desk = Pick<Draft, "prompt" | "recipe" | "muted" | "soloed" | "slot" | "other">;
+
 export interface Draft extends Settings {
   prompt: string;
+  kind: AnswerKind;
+  aside: Desk | null; // what was laid out for the other kind
 }
 
+const CLEAR: Desk = { prompt: "", recipe: NEUTRAL, muted: [], soloed: [], slot: "A", other: NEUTRAL };
+
 const INITIAL: Draft = {
-  prompt: "",
-  recipe: NEUTRAL,
-  muted: [],
-  soloed: [],
+  ...CLEAR,
   sampling: DEFAULT_SAMPLING,
-  slot: "A",
-  other: NEUTRAL,
+  image: DEFAULT_IMAGE,
+  kind: "text",
+  aside: null,
 };
 
-const settingsOf = ({ recipe, muted, soloed, sampling, slot, other }: Draft): Settings => ({
+const settingsOf = ({ recipe, muted, soloed, sampling, image, slot, other }: Draft): Settings => ({
   recipe,
   muted,
   soloed,
   sampling,
+  image,
   slot,
   other,
 });
@@ -63,11 +75,16 @@ export const useDraft = create<Draft>()(
     persist(() => INITIAL, {
       name: DRAFT_KEY,
       version: 1,
-      merge: (kept, now) => ({
-        ...now,
-        ...(kept as Partial<Draft>),
-        sampling: { ...now.sampling, ...(kept as Partial<Draft> | undefined)?.sampling },
-      }),
+      merge: (kept, now) => {
+        const draft = { ...now, ...(kept as Partial<Draft>) };
+        return {
+          ...draft,
+          recipe: { ...NEUTRAL, ...draft.recipe },
+          other: { ...NEUTRAL, ...draft.other },
+          sampling: { ...now.sampling, ...draft.sampling },
+          image: { ...now.image, ...draft.image },
+        };
+      },
     }),
     { limit: UNDO_DEPTH, partialize: settingsOf, equality: same },
   ),
@@ -120,15 +137,17 @@ export const useHistoryDepth = (): { past: number; future: number } =>
 export const setPrompt = (prompt: string): void => edit(() => ({ prompt }));
 export const setSampling = (part: Partial<Sampling>): void =>
   edit(({ sampling }) => ({ sampling: { ...sampling, ...part } }));
+export const setImage = (part: Partial<ImageSettings>): void =>
+  edit(({ image }) => ({ image: { ...image, ...part } }));
 export const setKnob = (name: KnobName, value: number): void =>
   edit(({ recipe }) => ({ recipe: withKnob(recipe, name, value) }));
-export const setBand = (name: KnobName, values: number[]): void =>
+export const setBand = (name: BandName, values: number[]): void =>
   edit(({ recipe }) => ({ recipe: withBand(recipe, name, values) }));
 export const setPoint = (key: string, value: number): void =>
   edit(({ recipe }) => ({ recipe: withPoint(recipe, key, value) }));
 
 /** One layer's band; the others stay. */
-export function setBandAt(name: KnobName, layers: number, from: number, to: number, value: number): void {
+export function setBandAt(name: BandName, layers: number, from: number, to: number, value: number): void {
   edit(({ recipe }) => {
     const band = [...bandOf(recipe, name, layers)];
     band.fill(value, from, to + 1);
@@ -158,6 +177,15 @@ export const swapSlots = (): void =>
     muted: [],
     soloed: [],
   }));
+
+/** A model of this kind is worked with from now on: the other kind's words and recipe are laid aside, with what was left
+ *  here last time in their place. What is undone belongs to one kind. */
+export function sitAt(kind: AnswerKind): void {
+  const { aside, prompt, recipe, muted, soloed, slot, other, kind: before } = useDraft.getState();
+  if (kind === before) return;
+  edit(() => ({ ...(aside ?? CLEAR), kind, aside: { prompt, recipe, muted, soloed, slot, other } }));
+  history().clear();
+}
 
 /** Another model's layers: what does not fit is left behind, and named. */
 export function fitTo(layout: Layout): string[] {

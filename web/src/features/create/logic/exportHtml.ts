@@ -2,7 +2,7 @@
  *  runs no script. Knows no page; the words in the reader's language are given to it. */
 
 import { changedSpans } from "./diff";
-import { formatGain, KNOBS, type RecipeJson } from "./recipe";
+import { formatGain, formatKnob, KNOBS, neutralOf, type RecipeJson } from "./recipe";
 
 export interface Words {
   lang: string;
@@ -51,8 +51,8 @@ export function marked(base: string, tuned: string): string {
 }
 
 const STYLE = `
-:root{color-scheme:light dark;--ground:#f5f7fc;--surface:#fff;--line:#d7dfef;--text:#14213d;--quiet:#5a6b8c;--attn:#b26a00;--mlp:#0077a8;--eps:#6d4fc4;--mark:#ffe2ad}
-@media (prefers-color-scheme:dark){:root{--ground:#0b1428;--surface:#111d38;--line:#26385f;--text:#eaf0ff;--quiet:#93a4c8;--attn:#ffb627;--mlp:#4cc9f0;--eps:#b79cff;--mark:#4a4133}}
+:root{color-scheme:light dark;--ground:#f5f7fc;--surface:#fff;--line:#d7dfef;--text:#14213d;--quiet:#5a6b8c;--attn:#b26a00;--mlp:#0077a8;--eps:#6d4fc4;--tone:#c03380;--style:#637a00;--mark:#ffe2ad}
+@media (prefers-color-scheme:dark){:root{--ground:#0b1428;--surface:#111d38;--line:#26385f;--text:#eaf0ff;--quiet:#93a4c8;--attn:#ffb627;--mlp:#4cc9f0;--eps:#b79cff;--tone:#ff8ac4;--style:#c3dc5a;--mark:#4a4133}}
 *{box-sizing:border-box}body{margin:0 auto;max-width:1080px;padding:32px 20px;background:var(--ground);color:var(--text);font:15px/1.6 Pretendard,system-ui,sans-serif}
 h1{font-size:22px;margin:0 0 4px}h2{font-size:15px;margin:0 0 10px}small,dt{color:var(--quiet)}
 .lanes{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:16px;margin:20px 0}
@@ -60,22 +60,27 @@ section{background:var(--surface);border:1px solid var(--line);border-radius:16p
 .answer{font-size:17px;line-height:1.65;white-space:pre-wrap;overflow-wrap:anywhere;margin:0}
 mark{background:var(--mark);color:inherit;border-radius:3px;text-decoration:underline;text-decoration-thickness:1px;text-underline-offset:4px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 16px;margin:0}dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
-.attn{color:var(--attn)}.mlp{color:var(--mlp)}.eps{color:var(--eps)}.knob{font-weight:700}
+.attn{color:var(--attn)}.mlp{color:var(--mlp)}.eps{color:var(--eps)}.tone{color:var(--tone)}.style{color:var(--style)}.knob{font-weight:700}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--ground);border:1px solid var(--line);border-radius:12px;padding:12px;font-size:13px}`.trim();
 
-const terms = (rows: [string, string][]): string =>
+export const terms = (rows: [string, string][]): string =>
   `<dl>${rows.map(([t, d]) => `<dt>${escapeHtml(t)}</dt><dd>${escapeHtml(d)}</dd>`).join("")}</dl>`;
 
-function recipeHtml(recipe: RecipeJson, words: Words): string {
-  const knobs = KNOBS.map(
+export function recipeHtml(
+  recipe: RecipeJson,
+  words: Pick<Words, "layer">,
+  names?: readonly string[],
+): string {
+  const shown = KNOBS.filter((name) => neutralOf(name) === 1 || recipe[name] !== undefined);
+  const knobs = shown.map(
     (name) =>
-      `<dt class="knob ${name}">${name.toUpperCase()}</dt><dd>${escapeHtml(formatGain(recipe[name] ?? 1))}</dd>`,
+      `<dt class="knob ${name}">${name.toUpperCase()}</dt><dd>${escapeHtml(formatKnob(name, recipe[name] ?? neutralOf(name)))}</dd>`,
   );
   const bands = Object.entries(recipe.bands ?? {}).map(
     ([name, band]) =>
       `<dt class="knob ${escapeHtml(name)}">${escapeHtml(name.toUpperCase())} · ${escapeHtml(words.layer)}</dt><dd>${escapeHtml(
         band
-          .map((v, i) => (v === 1 ? "" : `${i}: ${formatGain(v)}`))
+          .map((v, i) => (v === 1 ? "" : `${names?.[i] ?? i}: ${formatGain(v)}`))
           .filter(Boolean)
           .join(", "),
       )}</dd>`,
@@ -86,21 +91,33 @@ function recipeHtml(recipe: RecipeJson, words: Words): string {
   return `<dl>${[...knobs, ...bands, ...points].join("")}</dl>`;
 }
 
-export function exportHtml(kept: Kept, words: Words): string {
+/** The whole document around a body; `images`: where pictures may come from. */
+export function documentHtml(words: Pick<Words, "lang" | "title">, body: string, images = ""): string {
   const e = escapeHtml;
   return `<!doctype html>
 <html lang="${e(words.lang)}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'${images && `; img-src ${images}`}">
 <meta name="generator" content="I'm Fine">
 <title>${e(words.title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
 <main>
-<h1>${e(words.title)}</h1>
+${body}
+</main>
+</body>
+</html>
+`;
+}
+
+export function exportHtml(kept: Kept, words: Words): string {
+  const e = escapeHtml;
+  return documentHtml(
+    words,
+    `<h1>${e(words.title)}</h1>
 <small>${e(`${kept.model} · ${kept.revision} · ${kept.dtype}`)}</small>
 <section style="margin-top:20px"><h2>${e(words.prompt)}</h2><p class="answer">${e(kept.prompt)}</p></section>
 <div class="lanes">
@@ -112,9 +129,6 @@ export function exportHtml(kept: Kept, words: Words): string {
 <section><h2>${e(words.settings)}</h2>${terms([...kept.facts, ...Object.entries(kept.settings).map(([k, v]): [string, string] => [k, JSON.stringify(v)])])}</section>
 </div>
 <pre>${e(kept.command)}</pre>
-<small>${e(words.made)}</small>
-</main>
-</body>
-</html>
-`;
+<small>${e(words.made)}</small>`,
+  );
 }

@@ -1,9 +1,11 @@
 /** The arithmetic of a slider: its scale, its steps, the detent at neutral, and the eps a knob makes.
  *  Knows no DOM: positions are fractions of the track, 0–1. */
 
-import { GAIN_MAX, type KnobName, round4 } from "./recipe";
+import { GAIN_MAX, type KnobName, neutralOf, round4 } from "./recipe";
 
 export const CLASSIC = { min: 0.1, max: 2, step: 0.05, fine: 0.01 } as const;
+/** TONE and STYLE: as far down as up. */
+export const BOTH_WAYS = { min: -1, max: 1 } as const;
 
 export interface Scale {
   min: number;
@@ -20,13 +22,16 @@ export const formatEps = (eps: number): string => eps.toExponential(1).replace("
 
 /** Classic range for ATTN and MLP, widened while a typed value lies beyond it; EPS goes on to its limit. */
 export function scaleOf(name: KnobName, value: number, epsMax: number): Scale {
+  if (neutralOf(name) === 0) return BOTH_WAYS;
   if (name === "eps") return { min: CLASSIC.min, max: Math.max(CLASSIC.max, epsMax) };
   return { min: value < CLASSIC.min ? 0 : CLASSIC.min, max: value > CLASSIC.max ? GAIN_MAX : CLASSIC.max };
 }
 
 /** What may be typed beside the slider. */
-export const limitsOf = (name: KnobName, epsMax: number): Scale =>
-  name === "eps" ? { min: CLASSIC.min, max: Math.max(CLASSIC.max, epsMax) } : { min: 0, max: GAIN_MAX };
+export function limitsOf(name: KnobName, epsMax: number): Scale {
+  if (neutralOf(name) === 0) return BOTH_WAYS;
+  return name === "eps" ? scaleOf(name, 1, epsMax) : { min: 0, max: GAIN_MAX };
+}
 
 export const clamp = (x: number, min: number, max: number): number => Math.min(max, Math.max(min, x));
 
@@ -36,10 +41,10 @@ export const fractionOf = (value: number, { min, max }: Scale): number =>
 const snap = (value: number, step: number): number => round4(Math.round(value / step) * step);
 
 /** From the pointer's place to a value: steps of 0.05, a small magnet at neutral; fine: steps of 0.01, no magnet. */
-export function valueAt(fraction: number, scale: Scale, trackPx: number, fine: boolean): number {
+export function valueAt(fraction: number, scale: Scale, trackPx: number, fine: boolean, neutral = 1): number {
   const raw = scale.min + clamp(fraction, 0, 1) * (scale.max - scale.min);
   const magnet = Math.min(0.045, Math.max(0.035, (5 / Math.max(trackPx, 1)) * (scale.max - scale.min)));
-  if (!fine && Math.abs(raw - 1) <= magnet) return 1;
+  if (!fine && Math.abs(raw - neutral) <= magnet) return neutral;
   return clamp(snap(raw, fine ? CLASSIC.fine : CLASSIC.step), scale.min, scale.max);
 }
 
@@ -63,6 +68,6 @@ export function valueByKey(key: string, value: number, scale: Scale, fine: boole
 
 /** A typed number, with a comma or a point; null: not a number in range. */
 export function parseTyped(text: string, { min, max }: Scale): number | null {
-  const value = Number(text.trim().replace(",", "."));
+  const value = Number(text.trim().replace(",", ".").replace("−", "-"));
   return text.trim() !== "" && Number.isFinite(value) && value >= min && value <= max ? round4(value) : null;
 }

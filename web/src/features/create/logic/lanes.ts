@@ -4,6 +4,7 @@
 
 import type { Candidate, RunEvent, RunState } from "@/api/events";
 import type { ErrorBody } from "@/shared/errors";
+import { askedPictures, NO_PICTURES, type PicturePair, receivedPictures } from "../pictures/lanes";
 import { firstChange, firstDifference } from "./diff";
 
 export type Measures = Extract<RunEvent, { type: "measures" }>;
@@ -38,6 +39,7 @@ export interface LanesState {
   index: { base: number; tuned: number }; // the lanes' places in the request
   base: LaneView;
   tuned: LaneView;
+  pictures: PicturePair; // what an image model answers with, in place of words
   result: Result | null;
   proof: Result["checksum"] | null; // of the base lane as it stands
 }
@@ -65,6 +67,7 @@ export const EMPTY: LanesState = {
   index: { base: 0, tuned: 1 },
   base: EMPTY_LANE,
   tuned: EMPTY_LANE,
+  pictures: NO_PICTURES,
   result: null,
   proof: null,
 };
@@ -87,6 +90,7 @@ export function asked(state: LanesState, baseKey: string, recipeKey: string): La
     index: EMPTY.index,
     base: sameBase ? state.base : { ...state.base, stale: state.base.ids.length > 0 },
     tuned: { ...state.tuned, stale: state.tuned.ids.length > 0 },
+    pictures: askedPictures(state.pictures, sameBase),
     result: null,
   };
 }
@@ -129,6 +133,7 @@ export function received(state: LanesState, event: RunEvent): LanesState {
         ...fresh,
         base: EMPTY_LANE,
         tuned: EMPTY_LANE,
+        pictures: NO_PICTURES,
         phase: null,
         result: null,
         proof: null,
@@ -158,16 +163,28 @@ export function received(state: LanesState, event: RunEvent): LanesState {
     case "tokens":
       return withLane(fresh, event.lane, (lane) => append(lane, event));
     case "lane_end":
-      return withLane(fresh, event.lane, (lane) => ({
-        ...(lane.stale ? EMPTY_LANE : lane),
-        ended: { reason: event.finish_reason, tokensPerSecond: event.tokens_per_s },
-      }));
+      return withPictures(
+        withLane(fresh, event.lane, (lane) => ({
+          ...(lane.stale ? EMPTY_LANE : lane),
+          ended: { reason: event.finish_reason, tokensPerSecond: event.tokens_per_s },
+        })),
+        event,
+      );
     case "measures":
       return withLane(fresh, event.lane, (lane) => ({ ...lane, measures: event }));
+    case "preview":
+    case "picture":
+    case "picture_measures":
+      return withPictures(fresh, event);
     case "result":
       return { ...fresh, result: event, proof: event.checksum, phase: null };
   }
 }
+
+const withPictures = (state: LanesState, event: RunEvent): LanesState => ({
+  ...state,
+  pictures: receivedPictures(state.pictures, event, state.index),
+});
 
 function withLane(state: LanesState, lane: number, change: (lane: LaneView) => LaneView): LanesState {
   if (lane === state.index.base) return { ...state, base: change(state.base) };
@@ -207,6 +224,10 @@ export function changeOf({ base, tuned }: LanesState): Change {
   const at = firstDifference(base.ids, tuned.ids);
   return at === null ? { kind: "same-so-far" } : { kind: "at", token: at };
 }
+
+/** Nothing has been answered yet, in words or pictures. */
+export const isBlank = ({ base, tuned, pictures }: LanesState): boolean =>
+  [base.ids, tuned.ids, pictures.base.items, pictures.tuned.items].every((said) => said.length === 0);
 
 export const isBusy = (state: LanesState): boolean =>
   state.state === "asking" || state.state === "queued" || state.state === "running";

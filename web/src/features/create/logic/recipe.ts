@@ -1,14 +1,18 @@
 /** What was asked of the weights, in the one canonical JSON form the server and the command line use.
  *  Knows no page, no store and no model beyond the few numbers of `Layout`. */
 
-export type KnobName = "attn" | "mlp" | "eps";
-export const KNOBS: readonly KnobName[] = ["attn", "mlp", "eps"];
+/** Gains, each with a band a layer; neutral at 1. */
+export type BandName = "attn" | "mlp" | "eps";
+/** The gains and, for pictures, what shifts both ways; neutral at 0. */
+export type KnobName = BandName | "tone" | "style";
+export const BANDS: readonly BandName[] = ["attn", "mlp", "eps"];
+export const KNOBS: readonly KnobName[] = [...BANDS, "tone", "style"];
 
-export interface Recipe {
-  eps: number;
-  attn: number;
-  mlp: number;
-  bands: Partial<Record<KnobName, number[]>>;
+const NEUTRAL_AT: Record<KnobName, 0 | 1> = { attn: 1, mlp: 1, eps: 1, tone: 0, style: 0 };
+export const neutralOf = (name: KnobName): 0 | 1 => NEUTRAL_AT[name];
+
+export interface Recipe extends Record<KnobName, number> {
+  bands: Partial<Record<BandName, number[]>>;
   points: Record<string, number>;
 }
 
@@ -16,16 +20,28 @@ export type RecipeJson = Partial<Recipe>;
 
 /** What of a model's layout the page needs to draw and check a recipe. */
 export interface Layout {
+  kind?: "text" | "image";
   layers: number;
-  heads: number;
-  kv_heads: number;
+  band_names?: string[];
+  heads?: number;
+  kv_heads?: number;
   eps: number;
   points: string[];
-  qk_norm: boolean;
+  qk_norm?: boolean;
   eps_knob_max: number;
+  knobs?: string[];
+  image?: unknown; // what of its pictures a model states
 }
 
-export const NEUTRAL: Recipe = { eps: 1, attn: 1, mlp: 1, bands: {}, points: {} };
+/** What the bands are called: layers by their number, a UNet's blocks by the community's names. */
+export const bandNames = ({ layers, band_names }: Pick<Layout, "layers" | "band_names">): string[] =>
+  band_names ?? Array.from({ length: layers }, (_, layer) => String(layer));
+
+/** The knobs a layout has; a language model's three where it does not say. */
+export const knobsOf = ({ knobs }: Pick<Layout, "knobs">): KnobName[] =>
+  KNOBS.filter((name) => (knobs ?? (BANDS as readonly string[])).includes(name));
+
+export const NEUTRAL: Recipe = { ...NEUTRAL_AT, bands: {}, points: {} };
 export const GAIN_MAX = 4;
 
 /** Gains are kept to four decimals: 0.1 + 0.2 must not make another recipe than 0.3. */
@@ -33,9 +49,8 @@ export const round4 = (x: number): number => Math.round(x * 1e4) / 1e4;
 
 export function fromJson(json: RecipeJson | null | undefined): Recipe {
   return {
-    eps: json?.eps ?? 1,
-    attn: json?.attn ?? 1,
-    mlp: json?.mlp ?? 1,
+    ...NEUTRAL_AT,
+    ...Object.fromEntries(KNOBS.flatMap((name) => (json?.[name] == null ? [] : [[name, json[name]]]))),
     bands: { ...(json?.bands ?? {}) },
     points: { ...(json?.points ?? {}) },
   };
@@ -59,20 +74,22 @@ export function toJson(recipe: Recipe): RecipeJson {
     if (value !== undefined && value !== 1) points[key] = round4(value);
   }
   if (Object.keys(points).length > 0) out.points = points;
+  if (recipe.style !== 0) out.style = round4(recipe.style);
+  if (recipe.tone !== 0) out.tone = round4(recipe.tone);
   return out;
 }
 
 export const keyOf = (recipe: Recipe): string => JSON.stringify(toJson(recipe));
 export const isNeutral = (recipe: Recipe): boolean => keyOf(recipe) === "{}";
 
-export const bandOf = (recipe: Recipe, name: KnobName, layers: number): number[] =>
+export const bandOf = (recipe: Recipe, name: BandName, layers: number): number[] =>
   recipe.bands[name] ?? Array.from({ length: layers }, () => 1);
 
 export function withKnob(recipe: Recipe, name: KnobName, value: number): Recipe {
   return { ...recipe, [name]: round4(value) };
 }
 
-export function withBand(recipe: Recipe, name: KnobName, values: number[]): Recipe {
+export function withBand(recipe: Recipe, name: BandName, values: number[]): Recipe {
   const bands = { ...recipe.bands };
   if (values.every((v) => v === 1)) delete bands[name];
   else bands[name] = values.map(round4);
@@ -90,7 +107,7 @@ export function withPoint(recipe: Recipe, key: string, value: number): Recipe {
 export function compile(recipe: Recipe, muted: number[], soloed: number[], layers: number): Recipe {
   if (layers === 0 || (muted.length === 0 && soloed.length === 0)) return recipe;
   let out = recipe;
-  for (const name of KNOBS) {
+  for (const name of BANDS) {
     const band = bandOf(recipe, name, layers).map((v, layer) => {
       if (muted.includes(layer) && name !== "eps") return 0;
       return soloed.length > 0 && !soloed.includes(layer) ? 1 : v;
@@ -104,7 +121,7 @@ export function compile(recipe: Recipe, muted: number[], soloed: number[], layer
 export function fitRecipe(recipe: Recipe, layout: Layout): { recipe: Recipe; dropped: string[] } {
   const dropped: string[] = [];
   const bands: Recipe["bands"] = {};
-  for (const name of KNOBS) {
+  for (const name of BANDS) {
     const band = recipe.bands[name];
     if (!band) continue;
     if (band.length === layout.layers) bands[name] = band;
@@ -120,19 +137,25 @@ export function fitRecipe(recipe: Recipe, layout: Layout): { recipe: Recipe; dro
     eps = round4(layout.eps_knob_max);
     dropped.push("eps");
   }
-  return { recipe: dropped.length === 0 ? recipe : { ...recipe, eps, bands, points }, dropped };
+  const knobs: Partial<Record<KnobName, number>> = {};
+  for (const name of KNOBS) {
+    if (recipe[name] === neutralOf(name) || knobsOf(layout).includes(name)) continue;
+    knobs[name] = neutralOf(name);
+    dropped.push(name);
+  }
+  return { recipe: dropped.length === 0 ? recipe : { ...recipe, eps, ...knobs, bands, points }, dropped };
 }
 
-/** `o`, `4.q` or `4.o.h3`. */
+/** `o`, `4.q`, `4.o.h3`; of a picture model `OUT04.q`, `q2`. */
 export function pointExists(key: string, layout: Layout): boolean {
-  const match = /^(?:(\d+)\.)?([a-z]+)(?:\.h(\d+))?$/.exec(key);
+  const match = /^(?:(\w+)\.)?([a-z]+[12]?)(?:\.h(\d+))?$/.exec(key);
   const point = match?.[2];
   if (!match || !point || !layout.points.includes(point)) return false;
-  if (match[1] !== undefined && Number(match[1]) >= layout.layers) return false;
+  if (match[1] !== undefined && !bandNames(layout).includes(match[1])) return false;
   if (match[3] === undefined) return true;
   if (match[1] === undefined) return false;
   const heads = point === "k" || point === "v" ? layout.kv_heads : layout.heads;
-  return ["q", "k", "v", "o"].includes(point) && Number(match[3]) < heads;
+  return ["q", "k", "v", "o"].includes(point) && Number(match[3]) < (heads ?? 0);
 }
 
 export interface Short {
@@ -145,7 +168,7 @@ export interface Short {
 export function short(json: RecipeJson): Short {
   const knobs = KNOBS.flatMap((name) => {
     const value = json[name];
-    return value !== undefined && value !== 1 ? [{ name, value }] : [];
+    return value !== undefined && value !== neutralOf(name) ? [{ name, value }] : [];
   });
   const layers = new Set<number>();
   for (const band of Object.values(json.bands ?? {})) {
@@ -158,3 +181,9 @@ export function short(json: RecipeJson): Short {
 
 export const formatGain = (value: number): string =>
   Math.abs(value * 100 - Math.round(value * 100)) < 1e-6 ? value.toFixed(2) : String(round4(value));
+
+/** A knob's value as it is shown: what shifts both ways bears its sign. */
+export function formatKnob(name: KnobName, value: number): string {
+  if (neutralOf(name) === 1 || value === 0) return formatGain(value);
+  return `${value > 0 ? "+" : "−"}${formatGain(Math.abs(value))}`;
+}

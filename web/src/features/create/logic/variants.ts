@@ -4,7 +4,7 @@
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
 import type { Scale } from "./knob";
-import { KNOBS, type KnobName, type RecipeJson } from "./recipe";
+import { KNOBS, type KnobName, neutralOf, type RecipeJson } from "./recipe";
 
 export interface Variant {
   run: string;
@@ -17,6 +17,7 @@ export interface Variant {
   lossRise: number | null; // nats a token on the reference text, above the original's
   firstChange: number | null;
   tokens: number;
+  picture?: string | null; // address of the tuned lane's first picture
 }
 
 /** Why an answer is called broken, with the measured value: it loops, or the model no longer reads plain text. */
@@ -66,7 +67,7 @@ export function collapseZones(variants: Variant[], model: string, knob: KnobName
       (v.tokens >= ENOUGH_TOKENS || collapseOf(v) !== null) &&
       !v.recipe.bands &&
       !v.recipe.points &&
-      KNOBS.every((name) => name === knob || (v.recipe[name] ?? 1) === 1),
+      KNOBS.every((name) => name === knob || (v.recipe[name] ?? neutralOf(name)) === neutralOf(name)),
   );
   const zones: Zone[] = [];
   for (const side of [-1, 1]) {

@@ -2,6 +2,10 @@
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
 
+/** How two pictures are compared. */
+export const PICTURE_MODES = ["side", "slider", "difference"] as const;
+export type PictureMode = (typeof PICTURE_MODES)[number];
+
 interface View {
   equalizer: boolean;
   points: boolean;
@@ -9,6 +13,7 @@ interface View {
   linked: boolean;
   table: boolean;
   diff: boolean;
+  compare: PictureMode;
   set: (part: Partial<Omit<View, "set">>) => void;
 }
 
@@ -21,6 +26,7 @@ export const useView = create<View>()(
       linked: true,
       table: false,
       diff: true,
+      compare: "side",
       set,
     }),
     { name: "imfine.create.view", version: 1, partialize: ({ set: _, ...kept }) => kept },

@@ -15,8 +15,10 @@ import {
 import { beginGesture, endGesture, setBand, setBandAt, useDraft } from "../logic/draft";
 import { valueByKey } from "../logic/knob";
 import { bandOf, formatGain } from "../logic/recipe";
+import { sectionsOf } from "../logic/sections";
 import { useWords } from "../messages";
 import classes from "./BandChart.module.css";
+import { useBandName } from "./bandName";
 
 const PARTS = ["attn", "mlp"] as const;
 type Part = (typeof PARTS)[number];
@@ -30,10 +32,18 @@ const HEIGHT = 2 * LANE + GAP + AXIS + 8;
 const TWICE_MS = 350; // two presses on a layer: neutral, and whatever the first one moved goes back
 const laneOf = (part: Part) => ({ top: 4 + (part === "attn" ? 0 : LANE + GAP), height: LANE });
 
-type Props = { layers: number; linked: boolean; selected: number; onSelect: (layer: number) => void };
+type Props = {
+  names: readonly string[];
+  linked: boolean;
+  selected: number;
+  onSelect: (layer: number) => void;
+};
 
-export function BandChart({ layers, linked, selected, onSelect }: Props) {
+export function BandChart({ names, linked, selected, onSelect }: Props) {
   const t = useWords();
+  const bandName = useBandName(names);
+  const layers = names.length;
+  const sections = sectionsOf(names);
   const box = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(560);
   const recipe = useDraft((draft) => draft.recipe);
@@ -64,7 +74,7 @@ export function BandChart({ layers, linked, selected, onSelect }: Props) {
   );
   const nameOf = (index: number) => {
     const { from, to } = groups[index] ?? { from: 0, to: 0 };
-    return from === to ? t("eq.layer", { n: from }) : t("eq.layers", { from, to });
+    return from === to ? bandName(from) : t("eq.layers", { from: names[from], to: names[to] });
   };
 
   const strokeAt = (event: PointerEvent, part: Part): Stroke => {
@@ -155,6 +165,19 @@ export function BandChart({ layers, linked, selected, onSelect }: Props) {
           height={HEIGHT - AXIS - 2}
           rx={4}
         />
+        {sections.map(({ name, from, to }) => {
+          const first = groups.findIndex((group) => group.from <= from && from <= group.to);
+          const last = groups.findIndex((group) => group.from <= to && to <= group.to);
+          const [x, end] = [LEFT + first * cell, LEFT + (last + 1) * cell];
+          return (
+            <g key={from}>
+              {first > 0 ? <line className={classes.section} x1={x} x2={x} y1={2} y2={HEIGHT - 2} /> : null}
+              <text className={classes.axis} x={(x + end) / 2} y={HEIGHT - 5}>
+                {name}
+              </text>
+            </g>
+          );
+        })}
         {PARTS.map((part) => {
           const lane = laneOf(part);
           const values = grouped(bandOf(recipe, part, layers), groups);
@@ -233,7 +256,9 @@ export function BandChart({ layers, linked, selected, onSelect }: Props) {
         {groups.map(({ from, to }, i) => {
           const off = muted.includes(from);
           const solo = soloed.includes(from);
-          const label = i % every === 0 || i === groups.length - 1;
+          const label = sections.length === 0 && (i % every === 0 || i === groups.length - 1);
+          const shown = sections.length > 0 && !off && !solo;
+          if (shown) return null; // the stretch is named instead
           if (!label && !off && !solo && i !== current) return null;
           return (
             <text
@@ -243,7 +268,7 @@ export function BandChart({ layers, linked, selected, onSelect }: Props) {
               x={xOf(i)}
               y={HEIGHT - 5}
             >
-              {off ? "M" : solo ? "S" : i === groups.length - 1 ? to : from}
+              {off ? "M" : solo ? "S" : names[i === groups.length - 1 ? to : from]}
             </text>
           );
         })}

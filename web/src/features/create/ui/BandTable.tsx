@@ -1,23 +1,26 @@
 /** The bands as numbers: every layer a row, every value to type. Knows the draft's bands. */
 import { setBandAt, toggleMute, toggleSolo, useDraft } from "../logic/draft";
-import { bandOf, GAIN_MAX, KNOBS } from "../logic/recipe";
+import { BANDS, bandOf, GAIN_MAX } from "../logic/recipe";
 import { useWords } from "../messages";
+import { useBandName } from "./bandName";
 import classes from "./Equalizer.module.css";
 import { NumberBox } from "./NumberBox";
 
-export function BandTable({ layers }: { layers: number }) {
+export function BandTable({ names }: { names: readonly string[] }) {
   const t = useWords();
+  const bandName = useBandName(names);
+  const layers = names.length;
   const recipe = useDraft((draft) => draft.recipe);
   const muted = useDraft((draft) => draft.muted);
   const soloed = useDraft((draft) => draft.soloed);
-  const bands = KNOBS.map((name) => ({ name, values: bandOf(recipe, name, layers) }));
+  const bands = BANDS.map((name) => ({ name, values: bandOf(recipe, name, layers) }));
   return (
     <div className={classes.scroll}>
       <table className={classes.table}>
         <thead>
           <tr>
             <th scope="col">{t("eq.axis")}</th>
-            {KNOBS.map((name) => (
+            {BANDS.map((name) => (
               <th key={name} scope="col" style={{ color: `var(--${name}-ink)` }}>
                 {name.toUpperCase()}
               </th>
@@ -27,13 +30,13 @@ export function BandTable({ layers }: { layers: number }) {
           </tr>
         </thead>
         <tbody>
-          {Array.from({ length: layers }, (_, layer) => layer).map((layer) => (
-            <tr key={layer}>
-              <th scope="row">{layer}</th>
+          {names.map((band, layer) => (
+            <tr key={band}>
+              <th scope="row">{band}</th>
               {bands.map(({ name, values }) => (
                 <td key={name}>
                   <NumberBox
-                    label={t("eq.bandValue", { name: name.toUpperCase(), n: layer })}
+                    label={t("eq.bandValue", { name: name.toUpperCase(), band: bandName(layer, true) })}
                     value={values[layer] ?? 1}
                     limits={{ min: 0, max: GAIN_MAX }}
                     onChange={(next) => setBandAt(name, layers, layer, layer, next)}
@@ -43,7 +46,7 @@ export function BandTable({ layers }: { layers: number }) {
               <td>
                 <input
                   type="checkbox"
-                  aria-label={t("eq.soloLayer", { n: layer })}
+                  aria-label={t("eq.soloLayer", { band: bandName(layer, true) })}
                   checked={soloed.includes(layer)}
                   onChange={() => toggleSolo(layer)}
                 />
@@ -51,7 +54,7 @@ export function BandTable({ layers }: { layers: number }) {
               <td>
                 <input
                   type="checkbox"
-                  aria-label={t("eq.muteLayer", { n: layer })}
+                  aria-label={t("eq.muteLayer", { band: bandName(layer, true) })}
                   checked={muted.includes(layer)}
                   onChange={() => toggleMute(layer)}
                 />

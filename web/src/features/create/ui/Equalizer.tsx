@@ -1,16 +1,16 @@
 /** The equalizer panel: folded until wanted (and remembered), a curve or a table of numbers, a layer's solo and mute,
  *  the points beneath. Knows the draft and the model's layout. */
 import { IconChevronRight } from "@tabler/icons-react";
-import { memo, useState } from "react";
-import type { Layout } from "@/api/types";
+import { memo, useMemo, useState } from "react";
 import { Button } from "@/shared/ui/Button";
 import { groupsOf } from "../logic/curve";
 import { resetBands, setBandAt, toggleMute, toggleSolo, useDraft } from "../logic/draft";
-import { bandOf, GAIN_MAX, KNOBS, type KnobName, short } from "../logic/recipe";
+import { BANDS, type BandName, bandNames, bandOf, GAIN_MAX, type Layout, short } from "../logic/recipe";
 import { useView } from "../logic/view";
 import { useWords } from "../messages";
 import { BandChart } from "./BandChart";
 import { BandTable } from "./BandTable";
+import { useBandName } from "./bandName";
 import classes from "./Equalizer.module.css";
 import { NumberBox } from "./NumberBox";
 import { Points } from "./Points";
@@ -18,6 +18,8 @@ import { Points } from "./Points";
 export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout }) {
   const t = useWords();
   const { layers } = layout;
+  const names = useMemo(() => bandNames(layout), [layout]);
+  const bandName = useBandName(names);
   const { equalizer: open, linked, table, set } = useView();
   const [selected, setSelected] = useState(0);
   const recipe = useDraft((draft) => draft.recipe);
@@ -26,7 +28,7 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
   const layer = Math.min(selected, layers - 1);
   const groups = groupsOf(layers);
   const changed = short({ bands: recipe.bands }).bands + muted.length + soloed.length;
-  const value = (name: KnobName) => bandOf(recipe, name, layers)[layer] ?? 1;
+  const value = (name: BandName) => bandOf(recipe, name, layers)[layer] ?? 1;
 
   return (
     <section className={classes.panel} aria-labelledby="equalizer-title">
@@ -40,7 +42,7 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
         >
           <IconChevronRight size={18} aria-hidden className={classes.chevron} />
           <h2 id="equalizer-title">{t("eq.title")}</h2>
-          <span className={classes.subtitle}>{t("eq.subtitle")}</span>
+          <span className={classes.subtitle}>{t(`eq.subtitle.${layout.kind ?? "text"}`)}</span>
           {changed > 0 ? (
             <span className={classes.dot} title={t("knobs.changed")}>
               <span className="visually-hidden">{t("knobs.changed")}</span>
@@ -76,17 +78,19 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
       {open ? (
         <div id="equalizer" className={classes.body}>
           {table ? (
-            <BandTable layers={layers} />
+            <BandTable names={names} />
           ) : (
             <>
-              <BandChart layers={layers} linked={linked} selected={layer} onSelect={setSelected} />
+              <BandChart names={names} linked={linked} selected={layer} onSelect={setSelected} />
               <div className={classes.layer}>
-                <strong>{t("eq.layer", { n: layer })}</strong>
-                {KNOBS.map((name) => (
+                <strong>
+                  {bandName(layer)} <BlockWords name={names[layer] ?? ""} />
+                </strong>
+                {BANDS.map((name) => (
                   <span key={name} className={classes.band} data-knob={name}>
                     <span aria-hidden="true">{name.toUpperCase()}</span>
                     <NumberBox
-                      label={t("eq.bandValue", { name: name.toUpperCase(), n: layer })}
+                      label={t("eq.bandValue", { name: name.toUpperCase(), band: bandName(layer, true) })}
                       value={value(name)}
                       limits={{ min: 0, max: GAIN_MAX }}
                       onChange={(next) => setBandAt(name, layers, layer, layer, next)}
@@ -98,7 +102,7 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
                     size="small"
                     className={classes.toggle}
                     aria-pressed={soloed.includes(layer)}
-                    aria-label={t("eq.soloLayer", { n: layer })}
+                    aria-label={t("eq.soloLayer", { band: bandName(layer, true) })}
                     onClick={() => toggleSolo(layer)}
                   >
                     {t("eq.solo")}
@@ -107,7 +111,7 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
                     size="small"
                     className={classes.toggle}
                     aria-pressed={muted.includes(layer)}
-                    aria-label={t("eq.muteLayer", { n: layer })}
+                    aria-label={t("eq.muteLayer", { band: bandName(layer, true) })}
                     onClick={() => toggleMute(layer)}
                   >
                     {t("eq.mute")}
@@ -126,3 +130,12 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
     </section>
   );
 });
+
+const BLOCKS = ["IN", "M", "OUT", "TE"] as const;
+
+/** What a UNet's stretch of blocks does; nothing for a numbered layer. */
+function BlockWords({ name }: { name: string }) {
+  const t = useWords();
+  const block = BLOCKS.find((one) => /^[A-Z]+/.exec(name)?.[0] === one);
+  return block ? <small className={classes.block}>{t(`eq.block.${block}`)}</small> : null;
+}

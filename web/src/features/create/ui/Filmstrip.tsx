@@ -1,7 +1,7 @@
 /** Every recipe heard on this prompt, newest first; a click brings recipe and answer back. Knows kept variants. */
 import { useMemo } from "react";
 import { heardKey, useDraft } from "../logic/draft";
-import { formatGain, type RecipeJson, short } from "../logic/recipe";
+import { formatKnob, type RecipeJson, short } from "../logic/recipe";
 import { collapseOf, useVariants, type Variant } from "../logic/variants";
 import { useWords } from "../messages";
 import { bringBack } from "../studio";
@@ -12,7 +12,7 @@ export function useRecipeName(): (recipe: RecipeJson) => string {
   const t = useWords();
   return (recipe) => {
     const { knobs, bands, points } = short(recipe);
-    const parts = knobs.map(({ name, value }) => `${name.toUpperCase()} ${formatGain(value)}`);
+    const parts = knobs.map(({ name, value }) => `${name.toUpperCase()} ${formatKnob(name, value)}`);
     if (bands > 0) parts.push(t("variants.bands", { count: bands }));
     if (points > 0) parts.push(t("variants.points", { count: points }));
     return parts.join(" · ") || t("variants.original");
@@ -50,16 +50,18 @@ function Frame({ variant, name, now }: { variant: Variant; name: string; now: bo
     <button
       type="button"
       className={classes.frame}
+      data-picture={variant.picture ? true : undefined}
       aria-pressed={now}
       onClick={() => bringBack(variant.run, variant.recipe)}
     >
+      {variant.picture ? <img className={classes.thumb} src={variant.picture} alt="" loading="lazy" /> : null}
       <span className={classes.name}>
         {name}
         {now ? <span className={classes.now}>{t("variants.now")}</span> : null}
       </span>
       {collapse ? (
         <span className={classes.collapse}>{t("collapse.is", { why: collapseWords(collapse) })}</span>
-      ) : (
+      ) : variant.picture ? null : (
         <span className={classes.text}>{variant.beginning || t("variants.empty")}</span>
       )}
     </button>

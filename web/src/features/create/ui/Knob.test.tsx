@@ -8,7 +8,7 @@ import { Knob } from "./Knob";
 
 const layout = { eps: 1e-5, eps_knob_max: 5, qk_norm: false };
 const show = (name: "attn" | "mlp" | "eps", over: Partial<typeof layout> = {}) =>
-  render(<Knob name={name} model="m" layout={{ ...layout, ...over }} onTouch={() => {}} />);
+  render(<Knob name={name} model="m" kind="text" layout={{ ...layout, ...over }} onTouch={() => {}} />);
 const value = () => useDraft.getState().recipe;
 
 beforeEach(() => {
@@ -118,7 +118,7 @@ describe("what a knob says", () => {
       firstChange: 0,
       tokens: 64,
     });
-    rerender(<Knob name="attn" model="m" layout={layout} onTouch={() => {}} />);
+    rerender(<Knob name="attn" model="m" kind="text" layout={layout} onTouch={() => {}} />);
     expect(screen.getByText(/from 1.60 on, the answer broke down \(repetition 0.91\)/)).toBeInTheDocument();
   });
 

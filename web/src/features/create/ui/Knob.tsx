@@ -1,9 +1,8 @@
 /** A knob of the recipe: its name, what it means, its slider and its number. Knows the draft's one value. */
 import { memo, useId, useMemo } from "react";
-import type { Layout } from "@/api/types";
-import { beginGesture, endGesture, setKnob, useDraft } from "../logic/draft";
+import { type AnswerKind, beginGesture, endGesture, setKnob, useDraft } from "../logic/draft";
 import { epsOf, formatEps, limitsOf, scaleOf } from "../logic/knob";
-import { formatGain, type KnobName } from "../logic/recipe";
+import { formatGain, formatKnob, type KnobName, type Layout, neutralOf } from "../logic/recipe";
 import { collapseZones, useVariants, type Zone } from "../logic/variants";
 import { useWords } from "../messages";
 import { useCollapseWords } from "./collapseWords";
@@ -14,12 +13,13 @@ import { Slider } from "./Slider";
 type Props = {
   name: KnobName;
   model: string;
+  kind: AnswerKind;
   layout: Pick<Layout, "eps" | "eps_knob_max" | "qk_norm">;
   onTouch: (name: KnobName) => void;
   compact?: boolean;
 };
 
-export const Knob = memo(function Knob({ name, model, layout, onTouch, compact }: Props) {
+export const Knob = memo(function Knob({ name, model, kind, layout, onTouch, compact }: Props) {
   const t = useWords();
   const collapseWords = useCollapseWords();
   const id = useId();
@@ -32,25 +32,26 @@ export const Knob = memo(function Knob({ name, model, layout, onTouch, compact }
   );
   const title = name.toUpperCase();
   const eps = name === "eps" ? formatEps(epsOf(layout.eps, value)) : null;
-  const shown = formatGain(value);
+  const neutral = neutralOf(name);
+  const shown = formatKnob(name, value);
   const valueText = eps
     ? t("knobs.valueEps", { value: shown, eps })
-    : t(value === 1 ? "knobs.valueNeutral" : "knobs.valueText", { value: shown });
+    : t(value === neutral ? "knobs.valueNeutral" : "knobs.valueText", { value: shown });
   const change = (next: number) => {
     onTouch(name);
     setKnob(name, next);
   };
   const zoneWords = ({ at, collapse }: Zone) =>
     t("knobs.collapse", { at: formatGain(at), why: collapseWords(collapse) });
-  const meaning =
-    name === "attn" && layout.qk_norm ? `${t("knobs.attn")}. ${t("knobs.attnQkNorm")}` : t(`knobs.${name}`);
+  const told = t(`meaning.${kind}.${name}`);
+  const meaning = name === "attn" && layout.qk_norm ? `${told}. ${t("knobs.attnQkNorm")}` : told;
 
   return (
     <div className={classes.knob} data-knob={name} data-compact={compact || undefined}>
       <div className={classes.head}>
         <span className={classes.name}>
           {title}
-          {value !== 1 ? (
+          {value !== neutral ? (
             <span className={classes.dot} title={t("knobs.changed")}>
               <span className="visually-hidden">{t("knobs.changed")}</span>
             </span>
@@ -67,6 +68,7 @@ export const Knob = memo(function Knob({ name, model, layout, onTouch, compact }
             label={t("knobs.value", { name: title })}
             value={value}
             limits={limitsOf(name, layout.eps_knob_max)}
+            format={(one) => formatKnob(name, one)}
             onChange={change}
           />
           {eps ? <span className={classes.eps}>eps {eps}</span> : null}
@@ -78,6 +80,7 @@ export const Knob = memo(function Knob({ name, model, layout, onTouch, compact }
         knob={name}
         value={value}
         scale={scale}
+        neutral={neutral}
         valueText={valueText}
         zones={zones}
         zoneTitle={zoneWords}

@@ -1,18 +1,19 @@
 /** The points beneath the knobs: q k v o gate up down norm, for all layers or one, and the heads of o.
  *  Knows the draft's points and the layout's list of them. */
 import { IconChevronRight, IconX } from "@tabler/icons-react";
-import { useState } from "react";
-import type { Layout } from "@/api/types";
+import { useMemo, useState } from "react";
 import { Button } from "@/shared/ui/Button";
 import { resetPoints, setPoint, useDraft } from "../logic/draft";
-import { formatGain, GAIN_MAX } from "../logic/recipe";
+import { bandNames, formatGain, GAIN_MAX, type Layout } from "../logic/recipe";
 import { useView } from "../logic/view";
 import { useWords } from "../messages";
+import { useBandName } from "./bandName";
 import eq from "./Equalizer.module.css";
 import { NumberBox } from "./NumberBox";
 import classes from "./Points.module.css";
 
-const KNOWN = ["q", "k", "v", "o", "gate", "up", "down", "norm"] as const;
+const SIDED = ["q1", "k1", "v1", "o1", "q2", "k2", "v2", "o2"] as const;
+const KNOWN = ["q", "k", "v", "o", "gate", "up", "down", "norm", ...SIDED] as const;
 type Known = (typeof KNOWN)[number];
 const isKnown = (point: string): point is Known => (KNOWN as readonly string[]).includes(point);
 const LIMITS = { min: 0, max: GAIN_MAX };
@@ -25,8 +26,10 @@ export function Points({ layout, selected, onSelect }: Props) {
   const [one, setOne] = useState(false);
   const points = useDraft((draft) => draft.recipe.points);
   const count = Object.keys(points).length;
-  const prefix = one ? `${selected}.` : "";
-  const where = one ? t("eq.layer", { n: selected }) : t("points.everywhere");
+  const names = useMemo(() => bandNames(layout), [layout]);
+  const bandName = useBandName(names);
+  const prefix = one ? `${names[selected]}.` : "";
+  const where = one ? bandName(selected) : t("points.everywhere");
   const shown = new Set(layout.points.map((point) => prefix + point));
   const others = Object.entries(points).filter(([key]) => !shown.has(key));
 
@@ -67,9 +70,9 @@ export function Points({ layout, selected, onSelect }: Props) {
               }}
             >
               <option value="all">{t("points.all")}</option>
-              {Array.from({ length: layout.layers }, (_, layer) => layer).map((layer) => (
-                <option key={layer} value={layer}>
-                  {t("eq.layer", { n: layer })}
+              {names.map((name, layer) => (
+                <option key={name} value={layer}>
+                  {bandName(layer)}
                 </option>
               ))}
             </select>
@@ -91,12 +94,12 @@ export function Points({ layout, selected, onSelect }: Props) {
               );
             })}
           </ul>
-          {one && layout.points.includes("o") ? (
+          {one && layout.heads && layout.points.includes("o") ? (
             <fieldset className={classes.heads}>
-              <legend>{t("points.heads", { n: selected })}</legend>
+              <legend>{t("points.heads", { band: bandName(selected) })}</legend>
               <div className={classes.headGrid}>
                 {Array.from({ length: layout.heads }, (_, head) => head).map((head) => {
-                  const key = `${selected}.o.h${head}`;
+                  const key = `${prefix}o.h${head}`;
                   const value = points[key] ?? 1;
                   return (
                     <button

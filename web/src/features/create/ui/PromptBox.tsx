@@ -22,6 +22,7 @@ export const PromptBox = memo(function PromptBox({ card, busy, changed, fresh }:
   const t = useWords();
   const id = useId();
   const prompt = useDraft((draft) => draft.prompt);
+  const words = useDraft((draft) => (draft.kind === "image" ? "draw" : "prompt"));
   const languages = card?.languages?.map(languageName).join(", ");
   const language = useLanguage();
   const examples = card?.languages?.includes(language) ? NATIVE : ENGLISH;
@@ -36,7 +37,7 @@ export const PromptBox = memo(function PromptBox({ card, busy, changed, fresh }:
           id={id}
           value={prompt}
           rows={2}
-          placeholder={t("prompt.placeholder")}
+          placeholder={t(`${words}.placeholder`)}
           aria-describedby={`${id}-hint`}
           onChange={(event) => setPrompt(event.target.value)}
           onKeyDown={(event) => {
@@ -53,15 +54,15 @@ export const PromptBox = memo(function PromptBox({ card, busy, changed, fresh }:
           </Button>
         ) : (
           <Button kind="primary" size="small" className={classes.run} disabled={empty} onClick={ask}>
-            {t("prompt.run")}
+            {t(`${words}.run`)}
           </Button>
         )}
       </div>
       <p id={`${id}-hint`} className={classes.hint}>
-        {changed && !empty ? <strong>{t("prompt.changed")} </strong> : null}
+        {changed && !empty ? <strong>{t(`${words}.changed`)} </strong> : null}
         {languages ? `${t("prompt.languages", { languages })} · ` : null}
         <span className={classes.keys}>
-          <Kbd keys="mod+Enter" /> {t("prompt.send")}
+          <Kbd keys="mod+Enter" /> {t(`${words}.send`)}
         </span>
       </p>
       {fresh && empty ? (
@@ -72,11 +73,11 @@ export const PromptBox = memo(function PromptBox({ card, busy, changed, fresh }:
             <ChipButton
               key={name}
               onClick={() => {
-                setPrompt(t(`prompt.${name}`));
+                setPrompt(t(`${words}.${name}`));
                 ask();
               }}
             >
-              {t(`prompt.${name}`)}
+              {t(`${words}.${name}`)}
             </ChipButton>
           ))}
         </div>

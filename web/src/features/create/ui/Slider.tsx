@@ -2,15 +2,17 @@
  *  The value is the parent's; it is told of every change at once and never waits for anything. */
 import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
 import { CLASSIC, fractionOf, type Scale, valueAt, valueByKey } from "../logic/knob";
+import type { KnobName } from "../logic/recipe";
 import type { Zone } from "../logic/variants";
 import classes from "./Slider.module.css";
 
 type Props = {
   label: string;
   describedBy?: string;
-  knob: "attn" | "mlp" | "eps";
+  knob: KnobName;
   value: number;
   scale: Scale;
+  neutral: number;
   valueText: string;
   zones: Zone[];
   zoneTitle: (zone: Zone) => string;
@@ -31,7 +33,7 @@ export function Slider(props: Props) {
   const [dragging, setDragging] = useState(false);
   const scale = drag.current?.scale ?? props.scale; // a scale that widens must not move under the pointer
   const at = fractionOf(value, scale);
-  const neutral = fractionOf(1, scale);
+  const neutral = fractionOf(props.neutral, scale);
 
   const fraction = (x: number): { at: number; width: number } => {
     const box = track.current?.getBoundingClientRect();
@@ -39,7 +41,7 @@ export function Slider(props: Props) {
   };
   const set = (event: PointerEvent, grab: number, of: Scale) => {
     const { at: x, width } = fraction(event.clientX);
-    const next = valueAt(x - grab, of, width, event.shiftKey);
+    const next = valueAt(x - grab, of, width, event.shiftKey, props.neutral);
     if (next !== value) onChange(next);
   };
   const onPointerDown = (event: PointerEvent<HTMLDivElement>) => {
@@ -83,7 +85,7 @@ export function Slider(props: Props) {
       onPointerUp={release}
       onPointerCancel={release}
       onLostPointerCapture={release}
-      onDoubleClick={() => onChange(1)}
+      onDoubleClick={() => onChange(props.neutral)}
     >
       <div className={classes.rail}>
         {zones.map((zone) => {

@@ -31,7 +31,7 @@ export function Phase({ state }: { state: LanesState }) {
         : position === 0
           ? t("phase.next")
           : t("phase.queuedAt", { count: position })
-      : t(`phase.${told}`);
+      : t(phase?.unit === "steps" ? "phase.drawing" : `phase.${told}`);
   return (
     <div className={classes.phase}>
       <span className={classes.pulse} aria-hidden="true" />

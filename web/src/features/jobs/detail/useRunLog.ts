@@ -69,6 +69,12 @@ function words(event: RunEvent): string {
       return `end    lane ${event.lane} · ${event.finish_reason} · ${event.tokens} tokens · ${event.tokens_per_s.toFixed(1)}/s · first after ${Math.round(event.first_token_ms)} ms`;
     case "measures":
       return `measure lane ${event.lane} · expected ${event.expected_by_original?.toFixed(3) ?? "–"} · repetition ${event.repetition?.toFixed(2) ?? "–"} · first change ${event.first_change ?? "none"}`;
+    case "preview":
+      return `draw   lane ${event.lane} · picture ${event.index + 1} · step ${event.step}/${event.steps}`;
+    case "picture":
+      return `picture lane ${event.lane} · ${event.index + 1} · ${event.width}×${event.height} · seed ${event.seed} · ${event.sha256.slice(0, 12)}`;
+    case "picture_measures":
+      return `measure lane ${event.lane} · picture ${event.index + 1} · ssim ${event.ssim?.toFixed(3) ?? "–"} · difference ${event.difference?.toFixed(3) ?? "–"}`;
     case "notice":
       return `notice ${event.code} · ${event.message}`;
     case "restart":

@@ -1,15 +1,17 @@
 /** Both answers side by side, what differs, what can be done with them. Knows lanes and the draft's words. */
-import { IconEye } from "@tabler/icons-react";
 import { useCallback, useMemo, useState } from "react";
 import { Button } from "@/shared/ui/Button";
 import { changedSpans, type Span } from "../logic/diff";
 import { type Change, changeOf, isBusy, type LanesState, lossRise, textOf } from "../logic/lanes";
+import type { Layout } from "../logic/recipe";
 import { useView } from "../logic/view";
 import { useWords } from "../messages";
-import { Checksum, LaneCard } from "./LaneCard";
+import { Checksum } from "../ui/Checksum";
+import { Hold } from "../ui/Hold";
+import { Phase } from "../ui/Status";
+import { LaneCard } from "./LaneCard";
 import classes from "./Lanes.module.css";
-import { Share } from "./Share";
-import { Phase } from "./Status";
+import { TextShare } from "./TextShare";
 import { TokenPanel } from "./TokenPanel";
 
 const NO_SPANS: readonly Span[] = [];
@@ -28,10 +30,10 @@ type Props = {
   held: boolean;
   onHold: (held: boolean) => void;
   model: string;
-  layers: number;
+  layout: Pick<Layout, "layers"> | null;
 };
 
-export function Lanes({ state, held, onHold, model, layers }: Props) {
+export function Lanes({ state, held, onHold, model, layout }: Props) {
   const t = useWords();
   const changeWords = useChangeWords();
   const { diff, set } = useView();
@@ -93,37 +95,12 @@ export function Lanes({ state, held, onHold, model, layers }: Props) {
           </Button>
         ) : null}
         {tuned.ids.length > 0 ? (
-          <Share model={model} layers={layers} state={state} change={changeWords(change)} />
+          <TextShare model={model} layers={layout?.layers ?? 0} state={state} change={changeWords(change)} />
         ) : null}
       </div>
       {chosen !== null ? (
         <TokenPanel token={chosen} base={base} tuned={tuned} onClose={() => setToken(null)} />
       ) : null}
     </div>
-  );
-}
-
-function Hold({ held, onHold }: { held: boolean; onHold: (held: boolean) => void }) {
-  const t = useWords();
-  return (
-    <button
-      type="button"
-      className={classes.hold}
-      aria-pressed={held}
-      aria-label={t("lanes.hold")}
-      title={`${t("lanes.hold")} ( \\ )`}
-      onPointerDown={() => onHold(true)}
-      onPointerUp={() => onHold(false)}
-      onPointerLeave={() => onHold(false)}
-      onPointerCancel={() => onHold(false)}
-      onContextMenu={(event) => event.preventDefault()}
-      onKeyDown={(event) => {
-        if (event.key === " " || event.key === "Enter") onHold(true);
-      }}
-      onKeyUp={() => onHold(false)}
-      onBlur={() => onHold(false)}
-    >
-      <IconEye size={16} aria-hidden />
-    </button>
   );
 }

@@ -1,13 +1,12 @@
 /** One lane: whose it is, its answer, its numbers. Knows a lane's view, not where it came from. */
-import { IconShieldCheck, IconShieldX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { number } from "@/shared/i18n/format";
 import type { Span } from "../logic/diff";
-import type { LaneView, Result } from "../logic/lanes";
+import type { LaneView } from "../logic/lanes";
 import { collapseOf } from "../logic/variants";
 import { useWords } from "../messages";
-import { useCollapseWords } from "./collapseWords";
-import { Help } from "./Help";
+import { useCollapseWords } from "../ui/collapseWords";
+import { Help } from "../ui/Help";
 import classes from "./LaneCard.module.css";
 import { TokenText } from "./TokenText";
 
@@ -133,27 +132,5 @@ function MeasureList({
       </dl>
       {known && known !== "stop" ? <p className={classes.reason}>{t(`lanes.reason.${known}`)}</p> : null}
     </>
-  );
-}
-
-/** The base lane is the base model, proven by the fingerprint of its weights. */
-export function Checksum({ proof }: { proof: Result["checksum"] | null }) {
-  const t = useWords();
-  if (!proof) return null;
-  const { verified, weights } = proof;
-  const print = typeof weights === "string" ? weights : "";
-  const shown = print.length > 8 ? `${print.slice(0, 4)}…${print.slice(-2)}` : print;
-  if (verified !== true)
-    return (
-      <p className={classes.unverified}>
-        <IconShieldX size={15} aria-hidden /> {t("lanes.notVerified")}
-      </p>
-    );
-  return (
-    <p className={classes.verified}>
-      <IconShieldCheck size={15} aria-hidden />
-      {t("lanes.verified")} <code title={print}>{shown}</code>
-      <Help about={t("lanes.verified")}>{t("lanes.verifiedHelp")}</Help>
-    </p>
   );
 }
