@@ -927,7 +927,7 @@ export interface components {
             page?: string | null;
             /**
              * Replaces
-             * @description a run that nobody waits for any more: it is cancelled in the same moment, if it has not ended
+             * @description a run that nobody waits for any more: cancelled in the same moment if it goes on
              */
             replaces?: string | null;
         };
