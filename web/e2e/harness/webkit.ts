@@ -23,7 +23,7 @@ export async function openWebkit(): Promise<Driver> {
   try {
     return await open();
   } catch (error) {
-    console.error(`WebKit did not open, once more: ${error}`);
+    process.stderr.write(`WebKit did not open, once more: ${error}\n`);
     return open();
   }
 }
