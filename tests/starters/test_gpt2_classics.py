@@ -35,7 +35,8 @@ def test_it_is_a_small_plain_gpt2(model: GPT2LMHeadModel) -> None:
     assert 8e6 < model.num_parameters() < 15e6
     assert (FOLDER / "model.safetensors").stat().st_size < 40e6
     with safe_open(FOLDER / "model.safetensors", "pt") as weights:
-        assert {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118 - it cannot be iterated == {"F16"}
+        dtypes = {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118 - not iterable
+    assert dtypes == {"F16"}
 
 
 def test_tokens_become_the_text_again(tokenizer: PreTrainedTokenizerBase, snippet: str) -> None:
