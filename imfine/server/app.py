@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from starlette.responses import Response
 
 from imfine.server import errors, openapi
+from imfine.server.artifacts import Artifacts
 from imfine.server.auth import Auth
 from imfine.server.catalog import Catalog
 from imfine.server.context import Context, known_query, user, worker
@@ -73,6 +74,8 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
     hub = Hub()
     leases = Leases(settings.lease_s)
     publisher = Publisher(publish)
+    artifacts = Artifacts(settings.home)
+    artifacts.forget_uploads()
     metrics = Metrics()
     context = Context(
         settings=settings,
@@ -84,6 +87,7 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
         publisher=publisher,
         life=Lifecycle(store, hub, leases, publisher, max_attempts=settings.max_attempts),
         catalog=Catalog(settings),
+        artifacts=artifacts,
         metrics=metrics,
     )
     metrics.watch(

@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from imfine.core.families import Layout
+from imfine.core.image.sampling import ImageSampling
+from imfine.core.models.catalog import Card
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.errors import Invalid, PromptTooLong, RecipeError, TooLarge
 from imfine.jobs.names import queue_for
-from imfine.server.catalog import Catalog
+from imfine.server.catalog import Catalog, kind_of, own_settings
 from imfine.server.lifecycle import Asked
 from imfine.server.schemas import In, LaneIn, RunIn
 
@@ -27,11 +29,14 @@ def ask(body: RunIn, catalog: Catalog) -> Asked:
     """Raises: Invalid, RecipeError, SamplingError, and what finding the model raises."""
     prompt = _prompt(body)
     sampling = Sampling.parse(_sent(body.sampling))
-    if sampling.seed is None:
-        sampling = sampling.with_seed(secrets.randbelow(2**32))
+    image = ImageSampling.parse({} if body.image is None else _sent(body.image))
     recipe = Recipe.parse(_sent(body.recipe))
-    _, layout = catalog.find(body.model, body.revision)
+    card, layout = catalog.find(body.model, body.revision)
+    paints = kind_of(layout) == "image"
+    _refuse_other_kind(body, card, paints=paints)
     recipe.check(layout)
+    if paints:
+        image = image.settled(own_settings(card, layout))
     lanes = _lanes(body, recipe, layout)
     messages = None if body.messages is None else [m.model_dump() for m in body.messages]
     request = {
@@ -41,14 +46,15 @@ def ask(body: RunIn, catalog: Catalog) -> Asked:
         "prompt": body.prompt,
         "messages": messages,
         "recipe": recipe.to_json(),
-        "sampling": sampling.to_json(),
+        "sampling": {} if paints else sampling.with_seed(_seed(sampling.seed)).to_json(),
+        "image": image.with_seed(_seed(image.seed)).to_json() if paints else None,
         "lanes": lanes,
         "top": body.top,
         "dtype": body.dtype,
     }
     return Asked(
         kind=body.kind,
-        queue=queue_for(body.kind, len(lanes)),
+        queue=queue_for(body.kind, len(lanes) * (image.count if paints else 1)),
         model=body.model,
         page=body.page,
         prompt=prompt,
@@ -66,7 +72,9 @@ def again(request: Mapping[str, Any], page: str | None) -> Asked:
     messages = request["messages"]
     return Asked(
         kind=request["kind"],
-        queue=queue_for(request["kind"], len(request["lanes"])),
+        queue=queue_for(
+            request["kind"], len(request["lanes"]) * (request.get("image") or {}).get("count", 1)
+        ),
         model=request["model"],
         page=page,
         prompt=request["prompt"] if messages is None else messages[-1]["content"],
@@ -74,6 +82,27 @@ def again(request: Mapping[str, Any], page: str | None) -> Asked:
         recipe_hash=recipe.hash,
         request=request,
     )
+
+
+def _seed(given: int | None) -> int:
+    return secrets.randbelow(2**32) if given is None else given
+
+
+def _refuse_other_kind(body: RunIn, card: Card, *, paints: bool) -> None:
+    """What only the other kind of model understands is not silently left out."""
+    sent = body.model_fields_set
+    if paints:
+        wrong = {
+            "sampling": ("sampling" in sent, "say how it draws in `image`"),
+            "messages": (body.messages is not None, "give a prompt"),
+            "top": (body.top > 0, "leave top out"),
+        }
+    else:
+        wrong = {"image": (body.image is not None, "say how it answers in `sampling`")}
+    for field, (given, remedy) in wrong.items():
+        if given:
+            does = "draws pictures" if paints else "writes text"
+            raise Invalid(f"{card.name} {does}: it has no {field}", remedy=remedy, field=field)
 
 
 def _prompt(body: RunIn) -> str:

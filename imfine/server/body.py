@@ -23,6 +23,7 @@ from imfine.server.schemas import Refused
 MIB = 1 << 20
 MAX_BODY = MIB
 MAX_WORKER_BODY = 32 * MIB  # results of many long lanes
+MAX_FILE = 64 * MIB
 MAX_DEPTH = 40
 ENDS_BYTES = 64 << 10  # kept of either end of a body that is too large, to see which model it names
 DRAIN_BYTES, DRAIN_S = (
@@ -195,6 +196,10 @@ class WorkerRequest(StrictRequest):
     nul = True
 
 
+class FileRequest(StrictRequest):
+    limit = MAX_FILE
+
+
 class StrictRoute(APIRoute):
     """A route whose body is read by `StrictRequest`."""
 
@@ -211,3 +216,7 @@ class StrictRoute(APIRoute):
 
 class WorkerRoute(StrictRoute):
     request_class = WorkerRequest
+
+
+class FileRoute(StrictRoute):
+    request_class = FileRequest

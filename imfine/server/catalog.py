@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from imfine.core.families import Layout
 from imfine.core.manifest import manifest
@@ -19,9 +19,56 @@ from imfine.core.recipe import GAIN_MAX, Recipe
 from imfine.errors import Conflict, NoNetwork
 from imfine.settings import Settings
 
+ModelKind = Literal["text", "image"]
 KEEP_S = 5.0
 ASK_S = 5.0
 CLASSIC_MIN, CLASSIC_MAX = 0.1, 2.0
+TEXT_KNOBS = ("eps", "attn", "mlp")
+TEXT_SIZES = (  # null in the layout of an image model
+    "heads",
+    "kv_heads",
+    "head_dim",
+    "hidden_size",
+    "intermediate_size",
+    "vocab_size",
+    "context_length",
+    "tied_embeddings",
+)
+
+
+def kind_of(layout: Layout) -> ModelKind:
+    """What a model of this layout answers with. One that does not say it writes."""
+    kind: ModelKind = getattr(layout, "kind", "text")
+    return kind
+
+
+def own_settings(card: Card, layout: Layout) -> dict[str, Any]:
+    """How an image model draws when it is left alone: as its layout has it, and as its card advises."""
+    return {**layout.to_json()["image"], **(getattr(card, "image", None) or {})}
+
+
+def card_to_json(card: Card) -> dict[str, Any]:
+    """As the API's `Card`."""
+    kinds = {None: None, "stable-diffusion": "image"}
+    return {"kind": kinds.get(card.family, "text"), **card.to_json()}
+
+
+def layout_to_json(card: Card, layout: Layout) -> dict[str, Any]:
+    """As the API's `Layout`."""
+    told = layout.to_json()
+    if kind_of(layout) == "image":
+        missing: dict[str, Any] = {**dict.fromkeys(TEXT_SIZES), "heads_of": {}, "qk_norm": False}
+        told["image"] = {"steps": None, "guidance": None, **own_settings(card, layout)}
+    else:
+        bands = [str(layer) for layer in range(layout.layers)]
+        missing = {"kind": "text", "band_names": bands, "knobs": list(TEXT_KNOBS), "image": None}
+    return {
+        **missing,
+        **told,
+        "gain_max": GAIN_MAX,
+        "classic_min": CLASSIC_MIN,
+        "classic_max": CLASSIC_MAX,
+    }
 
 
 @dataclass
@@ -67,10 +114,9 @@ class Catalog:
         """As the API's `ModelDetail`."""
         card, layout = self.find(ref)
         _, tensors = catalog.describe(card)
-        ranges = {"gain_max": GAIN_MAX, "classic_min": CLASSIC_MIN, "classic_max": CLASSIC_MAX}
         return {
-            "card": card.to_json(),
-            "layout": layout.to_json() | ranges,
+            "card": card_to_json(card),
+            "layout": layout_to_json(card, layout),
             "tensors": len(tensors) or None,
         }
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from imfine.errors import Invalid
+from imfine.server.artifacts import Artifacts
 from imfine.server.auth import COOKIE, Auth
 from imfine.server.catalog import Catalog
 from imfine.server.hub import Hub
@@ -31,6 +32,7 @@ class Context:
     publisher: Publisher
     life: Lifecycle
     catalog: Catalog
+    artifacts: Artifacts
     metrics: Metrics
 
 

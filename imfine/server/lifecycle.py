@@ -10,7 +10,7 @@ attempt that is no longer the run's are refused, so a worker that was thought de
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,15 +18,16 @@ from typing import Any
 from sqlalchemy import Connection
 
 from imfine.errors import Conflict, Invalid, NotFound, Unavailable, WorkerLost
-from imfine.server.hub import Hub
+from imfine.server.hub import Hub, Passing
 from imfine.server.leases import Leases
 from imfine.server.publisher import Publisher
-from imfine.store import ids, runs
+from imfine.store import artifacts, ids, runs
 from imfine.store.engine import Store
 from imfine.store.events import Log, Logged, to_json
 from imfine.store.runs import Head, Whole
 
 Event = Mapping[str, Any]
+PASSING = "preview"  # told to whoever listens, kept nowhere
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,16 @@ class Move:
 
     def __init__(self, connection: Connection, log: Log) -> None:
         self.connection = connection
-        self.events: list[Logged] = []
+        self.events: list[Logged | Passing] = []
         self.publish: list[Head] = []
         self._log = log
 
     def append(self, run: Head, events: Sequence[Event]) -> None:
-        self.events += self._log.append(self.connection, run.id, run.page, run.attempt, events)
+        kept = [event for event in events if event["type"] != PASSING]
+        logged = iter(self._log.append(self.connection, run.id, run.page, run.attempt, kept))
+        self.events += [
+            _passing(run, event) if event["type"] == PASSING else next(logged) for event in events
+        ]
 
     def change(self, run: Head, **values: Any) -> Head:
         runs.change(self.connection, run.id, **values)
@@ -72,6 +77,12 @@ class Move:
         run = self.change(run, **values)
         self.append(run, [state_event(run, runs.position(self.connection, run))])
         return run
+
+
+def _passing(run: Head, event: Event) -> Passing:
+    data = to_json({"run": run.id, "attempt": run.attempt} | dict(event))
+    key = f"{run.id} {event.get('lane')} {event.get('index')}"
+    return Passing(key, run.id, run.page, event["type"], data)
 
 
 def state_event(run: Head, position: int | None) -> dict[str, Any]:
@@ -252,6 +263,23 @@ class Lifecycle:
         assert run is not None
         self.leases.renew(run_id)
         return run.cancel
+
+    def fence(self, run_id: str, attempt: int) -> None:
+        """Raises: Conflict as `report`."""
+        with self.store.read() as connection:
+            self._fence(runs.head(connection, run_id), run_id, attempt)
+
+    def keep(
+        self, run_id: str, attempt: int, sha256: str, size: int, put_in_place: Callable[[], None]
+    ) -> None:
+        """Notes a file that the run has made; `put_in_place` is the last thing that may fail.
+
+        Raises: Conflict as `report`, and what `put_in_place` raises: then nothing is noted.
+        """
+        with self.move() as move:
+            run = self._held(move, run_id, attempt)
+            artifacts.put(move.connection, run.id, sha256, size, now_ms())
+            put_in_place()
 
     def finish(
         self,

@@ -15,12 +15,19 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from imfine.server.context import user
-from imfine.server.routes import events, health, models, runs, session
+from imfine.server.routes import events, health, models, pictures, runs, session
 from imfine.server.schemas import Event
 from imfine.version import VERSION
 
 PUBLIC: tuple[APIRouter, ...] = (session.public, health.public)
-GUARDED: tuple[APIRouter, ...] = (session.router, runs.router, events.router, models.router, health.router)
+GUARDED: tuple[APIRouter, ...] = (
+    session.router,
+    runs.router,
+    events.router,
+    models.router,
+    pictures.router,
+    health.router,
+)
 
 
 def include(app: FastAPI, public: Sequence[params.Depends], guarded: Sequence[params.Depends]) -> None:
@@ -36,7 +43,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     spec = get_openapi(
         title="I'm Fine",
         version=VERSION,
-        description="Turn a language model's weights like an equalizer; compare its answers side by side.",
+        description="Turn a model's weights like an equalizer; compare its answers side by side.",
         routes=app.routes,
     )
     events_schema = TypeAdapter(Event).json_schema(
@@ -44,6 +51,10 @@ def document(app: FastAPI) -> dict[str, Any]:
     )
     schemas = spec["components"]["schemas"]
     schemas.update(events_schema.pop("$defs"))
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            if "default" in field and field["default"] is None:  # says nothing; FastAPI leaves it out too
+                del field["default"]
     schemas["Event"] = events_schema
     for unused in ("HTTPValidationError", "ValidationError"):  # our 422 is an Error
         schemas.pop(unused, None)

@@ -15,6 +15,7 @@ from imfine.errors import ImfineError, Invalid
 Kind = Literal["generate"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Dtype = Literal["float32", "bfloat16"]
+ModelKind = Literal["text", "image"]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-z]{26}$", description="26 characters, sortable by time")]
 Time = Annotated[str, Field(description="ISO 8601, UTC, milliseconds", examples=["2026-11-22T10:00:00.000Z"])]
 ModelRef = Annotated[str, Field(min_length=1, max_length=500, description="starter, Hub id or local folder")]
@@ -59,6 +60,12 @@ class Out(BaseModel):
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
+class Sparse(Out):
+    """As `Out`, but fields with defaults may be missing: what was kept before they came has none."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+
 # ---------------------------------------------------------------- errors
 
 
@@ -92,6 +99,8 @@ class RecipeIn(In):
     eps: float = 1.0
     attn: float = 1.0
     mlp: float = 1.0
+    tone: float = Field(default=0.0, description="of image models; −1 to 1, 0 is neutral")
+    style: float = Field(default=0.0, description="of image models; −1 to 1, 0 is neutral")
     bands: Bands | None = None
     points: dict[str, float] | None = Field(default=None, examples=[{"o": 0.8, "4.q": 1.2, "4.o.h3": 0.0}])
 
@@ -111,6 +120,20 @@ class SamplingIn(In):
     raw: bool = Field(default=False, description="true: completes without the chat template")
 
 
+class ImageIn(In):
+    """How pictures are made; whatever is left out or null is the model's own."""
+
+    negative: str = Field(default="", description="what shall not be seen; read where guidance is above 1")
+    steps: int | None = Field(default=None, description="1 to 150")
+    guidance: float | None = Field(default=None, description="0 to 30; 1 and below: none")
+    scheduler: Literal["default", "ddim", "dpmpp_2m_karras", "euler", "euler_a", "lcm"] = "default"
+    width: int | None = Field(default=None, description="pixels; a multiple of the model's `multiple_of`")
+    height: int | None = None
+    count: int = Field(default=1, description="pictures a lane, 1 to 8; the i-th has the seed `seed` + i")
+    seed: int | None = Field(default=None, description="null: one is drawn and kept with the run")
+    previews: bool = True
+
+
 class Message(In):
     role: Literal["system", "user", "assistant"]
     content: str
@@ -122,7 +145,8 @@ class LaneIn(In):
 
 
 class RunIn(In):
-    """A run that is asked for: `prompt` or `messages`, never both."""
+    """A run that is asked for: `prompt` or `messages`, never both. `sampling` and `top` are for text models,
+    `image` for image models, which read a prompt."""
 
     kind: Kind
     model: ModelRef
@@ -131,6 +155,7 @@ class RunIn(In):
     messages: list[Message] | None = None
     recipe: RecipeIn = RecipeIn()
     sampling: SamplingIn = SamplingIn()
+    image: ImageIn | None = None
     lanes: list[Literal["base", "tuned"] | LaneIn] = Field(
         default=["base", "tuned"],
         min_length=1,
@@ -168,7 +193,7 @@ class LaneAsked(Out):
     recipe: dict[str, Any]
 
 
-class RunRequest(Out):
+class RunRequest(Sparse):
     """The request in its canonical form: enough to make the run again."""
 
     kind: Kind
@@ -177,7 +202,10 @@ class RunRequest(Out):
     prompt: str | None
     messages: list[dict[str, str]] | None
     recipe: dict[str, Any]
-    sampling: dict[str, Any]
+    sampling: dict[str, Any] = Field(description="{} where pictures were asked for")
+    image: dict[str, Any] | None = Field(
+        default=None, description="nothing left open; of runs that ask for pictures"
+    )
     lanes: list[LaneAsked]
     top: int
     dtype: Dtype | None
@@ -235,7 +263,7 @@ class PhaseEvent(_Event):
     phase: Literal["waiting", "downloading", "loading", "working", "measuring", "saving"]
     done: int
     total: int | None
-    unit: Literal["bytes", "tokens", "steps", "lanes", "runs"]
+    unit: Literal["bytes", "tokens", "steps", "lanes", "runs", "parts"]
 
 
 class Candidate(Out):
@@ -274,6 +302,42 @@ class MeasuresEvent(_Event):
     first_change: int | None
 
 
+class PreviewEvent(_Event):
+    """A picture so far. Only on live streams, without an id: it is kept nowhere and never told again."""
+
+    type: Literal["preview"]
+    lane: int
+    index: int
+    step: int
+    steps: int
+    mime: Literal["image/png", "image/webp"]
+    data: str = Field(description="base64")
+
+
+class PictureEvent(_Event):
+    type: Literal["picture"]
+    lane: int
+    index: int
+    seed: int
+    width: int
+    height: int
+    sha256: str
+    size: int = Field(description="bytes")
+    url: str = Field(description="where the PNG is")
+
+
+class PictureMeasuresEvent(_Event):
+    """Beside the base lane's picture of the same index; null for the base lane itself."""
+
+    type: Literal["picture_measures"]
+    lane: int
+    index: int
+    difference: float | None
+    ssim: float | None
+    colourfulness: float
+    sharpness: float
+
+
 class NoticeEvent(_Event):
     type: Literal["notice"]
     code: str
@@ -281,16 +345,41 @@ class NoticeEvent(_Event):
     params: dict[str, Any]
 
 
-class LaneResult(Out):
+class KeptPicture(Out):
+    """What one of our PNGs says: enough to make the picture again."""
+
+    model: str
+    revision: str | None = None
+    checksum: str | None = None
+    prompt: str
+    recipe: dict[str, Any]
+    image: dict[str, Any]
+    seed: int
+    lane: str
+    version: str | None = None
+
+
+class PictureMade(Out):
+    index: int
+    seed: int
+    sha256: str
+    width: int
+    height: int
+
+
+class LaneResult(Sparse):
+    """A lane of pictures has no text and no tokens."""
+
     name: str
     text: str
     token_ids: list[int]
+    pictures: list[PictureMade] | None = Field(default=None, description="of image models")
     finish_reason: str
     recipe: dict[str, Any]
     metrics: dict[str, Any]
 
 
-class ResultEvent(Out):
+class ResultEvent(Sparse):
     type: Literal["result"]
     model: str
     revision: str
@@ -299,6 +388,7 @@ class ResultEvent(Out):
     recipe: dict[str, Any]
     seed: int
     lanes: list[LaneResult]
+    image: dict[str, Any] | None = Field(default=None, description="as used; of runs that made pictures")
     manifest: dict[str, Any]
     timing: dict[str, float]
     checksum: dict[str, Any]
@@ -336,6 +426,9 @@ Event = Annotated[
     | TokensEvent
     | LaneEndEvent
     | MeasuresEvent
+    | PreviewEvent
+    | PictureEvent
+    | PictureMeasuresEvent
     | NoticeEvent
     | RunResultEvent
     | StateEvent
@@ -347,13 +440,14 @@ Event = Annotated[
 # ---------------------------------------------------------------- models
 
 
-class Card(Out):
+class Card(Sparse):
     """A model as it can be shown and chosen. Sizes in bytes; null: not known without fetching it."""
 
     id: str
     name: str
     family: str | None
     architecture: str | None
+    kind: ModelKind | None = Field(default=None, description="what it answers with; null: it cannot be read")
     source: Literal["starter", "made", "hub", "local"]
     path: str | None
     ready: bool = Field(description="whole, on this disk")
@@ -374,20 +468,37 @@ class Card(Out):
     revision: str | None
 
 
-class Layout(Out):
-    """What the equalizer can reach in this model."""
+class ImageLayout(Out):
+    """How an image model draws, left alone."""
 
+    sample_size: int = Field(description="pixels a side")
+    multiple_of: int = Field(description="of which width and height are multiples")
+    latent_channels: int
+    encoders: int
+    window: int = Field(description="tokens of a prompt that are read")
+    prediction: Literal["epsilon", "v_prediction"]
+    steps: int | None = Field(default=None, description="null: nothing is said of it")
+    guidance: float | None = None
+
+
+class Layout(Out):
+    """What the equalizer can reach in this model. The sizes of a text model are null for an image model."""
+
+    kind: ModelKind
     family: str
     architecture: str
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    hidden_size: int
-    intermediate_size: int
-    vocab_size: int
-    context_length: int
-    tied_embeddings: bool
+    layers: int = Field(description="bands: layers of a text model, blocks of an image model")
+    band_names: list[str] = Field(description="in the order of a recipe's bands")
+    knobs: list[str]
+    image: ImageLayout | None = Field(description="of an image model")
+    heads: int | None
+    kv_heads: int | None
+    head_dim: int | None
+    hidden_size: int | None
+    intermediate_size: int | None
+    vocab_size: int | None
+    context_length: int | None
+    tied_embeddings: bool | None
     eps: float
     eps_knob_max: float = Field(description="the knob that makes eps 1e-1")
     points: list[str]

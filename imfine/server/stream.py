@@ -1,5 +1,7 @@
 """Server-Sent Events: what the log holds after the reader's last id, then what comes. No gap, no double.
 
+What passes (previews) is told without an id: nobody resumes there.
+
 The store is read in short steps on a worker thread; between them the stream holds no session.
 """
 
@@ -12,7 +14,7 @@ from anyio.to_thread import run_sync
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from imfine.server.hub import Hub, Reader
+from imfine.server.hub import Hub, Passing, Reader
 from imfine.store import events, runs
 from imfine.store.engine import Store
 from imfine.store.events import Logged, Wants
@@ -48,10 +50,11 @@ class Follower:
                 if len(found) < STEP:  # listen first, then look once more: nothing slips between
                     self._hub.enter(self.reader)
                     listening = True
+            self.reader.forget_passing()
             if ended:  # and the reader had seen it
                 return
             while self.reader.open:
-                news = [event for event in await self.reader.take(PING_S) if event.id > self._last]
+                news = [event for event in await self.reader.take(PING_S) if self._is_new(event)]
                 if news:
                     yield self._encode(news)
                 elif self.reader.open:
@@ -71,15 +74,24 @@ class Follower:
             run = runs.head(connection, self._wants.run)
         return run is None or run.terminal
 
-    def _over(self, found: Iterable[Logged]) -> bool:
+    def _is_new(self, event: Logged | Passing) -> bool:
+        return isinstance(event, Passing) or event.id > self._last
+
+    def _over(self, found: Iterable[Logged | Passing]) -> bool:
         return self._ends and any(e.type == "state" and _is_end(e) for e in found)
 
-    def _encode(self, found: list[Logged]) -> bytes:
-        self._last = found[-1].id
-        return "".join(f"event: {e.type}\ndata: {e.data}\nid: {e.id}\n\n" for e in found).encode()
+    def _encode(self, found: Iterable[Logged | Passing]) -> bytes:
+        parts = []
+        for event in found:
+            parts.append(f"event: {event.type}\ndata: {event.data}\n")
+            if isinstance(event, Logged):
+                self._last = event.id
+                parts.append(f"id: {event.id}\n")
+            parts.append("\n")
+        return "".join(parts).encode()
 
 
-def _is_end(event: Logged) -> bool:
+def _is_end(event: Logged | Passing) -> bool:
     return any(f'"state":"{state}"' in event.data for state in runs.TERMINAL)
 
 

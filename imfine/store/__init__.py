@@ -1,1 +1,4 @@
-"""What is kept: runs, their event log, idempotency keys. SQLite or MySQL; knows no web, queue or model."""
+"""What is kept: runs, their event log, the names of their files, idempotency keys. SQLite or MySQL.
+
+Knows no web, queue or model.
+"""

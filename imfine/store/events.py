@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, func, insert, or_, select
 
@@ -23,6 +23,17 @@ class Logged:
     data: str
 
 
+class Told(Protocol):
+    """What a reader may want: an event of the log, or one that passes."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def page(self) -> str | None: ...
+    @property
+    def type(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Wants:
     """What a reader follows: one run whole (`run`), or a page's runs, named runs and every `state` event."""
@@ -31,7 +42,7 @@ class Wants:
     page: str | None = None
     runs: Collection[str] = ()
 
-    def __call__(self, event: Logged) -> bool:
+    def __call__(self, event: Told) -> bool:
         if self.run is not None:
             return event.run_id == self.run
         of_page = self.page is not None and event.page == self.page

@@ -75,3 +75,13 @@ keys = Table(
     Index("idempotency_keys_created", "created_ms"),
     **MYSQL,
 )
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("run_id", String(26), ForeignKey("runs.id"), primary_key=True),
+    Column("sha256", String(64), primary_key=True),  # of the file, which lies under this name in the home
+    Column("size", BigInteger, nullable=False),  # bytes
+    Column("created_ms", BigInteger, nullable=False),
+    **MYSQL,
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from imfine.server.hub import BUFFER_EVENTS, Hub, Reader
+from imfine.server.hub import BUFFER_EVENTS, PASSING_BYTES, Hub, Passing, Reader
 from imfine.store.events import Logged, Wants
 
 
@@ -51,6 +51,55 @@ def test_a_reader_that_falls_behind_is_dropped_alone() -> None:
         assert await other.take(0.01) == []
 
     asyncio.run(main())
+
+
+def passing(key: str, data: str = "{}", run: str = "a", page: str | None = None) -> Passing:
+    return Passing(key, run, page, "preview", data)
+
+
+def taken(reader: Reader) -> list[str]:
+    """What waits for a reader, in its order: ids, and the data of what passes."""
+    found = asyncio.run(reader.take(0.01))
+    return [str(each.id) if isinstance(each, Logged) else each.data for each in found]
+
+
+def test_of_what_passes_only_the_latest_waits() -> None:
+    reader = Reader(Wants(run="a"))
+    for each in (event(1), passing("x", "x1"), event(2), passing("y", "y1"), passing("x", "x2"), event(3)):
+        reader.offer(each)
+    reader.offer(passing("x", "other", run="b"))
+    assert taken(reader) == ["1", "2", "y1", "x2", "3"]
+    assert taken(reader) == []
+
+
+def test_a_reader_that_is_behind_loses_what_passes_and_is_not_dropped_for_it() -> None:
+    reader = Reader(Wants(run="a"))
+    half = "x" * (PASSING_BYTES // 2)
+    for i in range(50):
+        reader.offer(event(i))
+        reader.offer(passing(f"lane {i}", half))
+    reader.offer(passing("large", 3 * half))
+    assert reader.open
+    assert taken(reader) == [str(i) for i in range(50)]
+    reader.offer(passing("lane", half))  # the count begins anew
+    reader.offer(passing("lane 2", half))
+    assert taken(reader) == [half, half]
+
+
+def test_who_has_read_the_log_forgets_what_passed_before() -> None:
+    reader = Reader(Wants(run="a"))
+    for each in (passing("x"), event(1), passing("y")):
+        reader.offer(each)
+    reader.forget_passing()
+    reader.offer(passing("z", "z1"))
+    assert taken(reader) == ["1", "z1"]
+
+
+def test_a_page_wants_what_passes_of_its_runs() -> None:
+    wants = Wants(page="mine", runs={"named"})
+    assert wants(passing("x", page="mine"))
+    assert wants(passing("x", run="named"))
+    assert not wants(passing("x", page="other"))
 
 
 def test_what_a_page_wants() -> None:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from serving import TOKEN, Queue, Running, Worker, ask, tokens, until
+from serving import PNG, TOKEN, Queue, Running, Worker, ask, picture, preview, tokens, until
 
 from imfine.server import hub
 from imfine.settings import Settings
@@ -227,3 +227,93 @@ def test_a_body_without_end_is_answered_and_cut_off(
     assert heard.startswith(b"HTTP/1.1 413")
     assert b"connection: close" in heard.lower()
     sender.close()
+
+
+def test_previews_are_for_who_listens_now(running: Running) -> None:
+    run = submit(running, page="mine")
+    seen: dict[str, list[dict[str, Any]]] = {"run": [], "page": [], "other": []}
+    paths = {
+        "run": f"/api/runs/{run}/events",
+        "page": "/api/events?page=mine",
+        "other": "/api/events?page=no",
+    }
+
+    def read(who: str) -> None:
+        for event in running.stream(paths[who]):
+            seen[who].append(event)
+            if event.get("state") == "succeeded":
+                return
+
+    threads = [threading.Thread(target=read, args=(who,)) for who in paths]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(running.server.context.hub.readers) == 3)
+    worker = Worker(running.http)
+    worker.claim(run)
+    for step in range(1, 4):
+        assert worker.events(run, step, preview(step), preview(step, lane=1)).status_code == 200
+        until(lambda step=step: sum(e.get("step") == step for e in seen["run"] + seen["page"]) == 4)
+    worker.upload(run)
+    worker.events(run, 4, preview(4), picture(), tokens(0))
+    worker.events(run, 4, preview(5))  # a repeat: told already
+    worker.finish(run, 5)
+    for thread in threads:
+        thread.join(10)
+    for who in ("run", "page"):
+        told = [e for e in seen[who] if e["type"] == "preview"]
+        assert [(e["step"], e["lane"]) for e in told] == [
+            (1, 0),
+            (1, 1),
+            (2, 0),
+            (2, 1),
+            (3, 0),
+            (3, 1),
+            (4, 0),
+        ]
+        assert all("id" not in e for e in told)
+        assert told[0] == preview(1) | {"run": run, "attempt": 1}
+        assert [e["type"] for e in seen[who]][-4:] == ["preview", "picture", "tokens", "state"]
+    assert not any(e["type"] == "preview" for e in seen["other"])
+    kept = list(running.stream(f"/api/runs/{run}/events"))
+    assert kept == [e for e in seen["run"] if e["type"] != "preview"]
+    assert [e["id"] for e in kept] == list(range(kept[0]["id"], kept[0]["id"] + len(kept)))
+
+
+def test_a_reader_that_comes_back_resumes_behind_the_previews(running: Running) -> None:
+    run = submit(running)
+    worker = Worker(running.http)
+    worker.claim(run)
+    stream = running.stream(f"/api/runs/{run}/events")
+    last = [next(stream), next(stream)][-1]["id"]
+    until(lambda: len(running.server.context.hub.readers) == 1)
+    worker.events(run, 1, preview(1))
+    assert "id" not in next(stream)
+    stream.close()
+    worker.events(run, 2, preview(2), tokens(0), preview(3))
+    worker.finish(run, 3)
+    rest = list(running.stream(f"/api/runs/{run}/events", last=last))
+    assert [e["type"] for e in rest] == ["tokens", "state"]
+
+
+def test_a_slow_reader_loses_previews_and_nothing_else(running: Running) -> None:
+    run = submit(running)
+    worker = Worker(running.http)
+    worker.claim(run)
+    reader = raw_stream(running, f"/api/runs/{run}/events")
+    context = running.server.context
+    until(lambda: len(context.hub.readers) == 1)
+    large = "x" * 300_000
+    for step in range(1, 81):  # 24 MB of previews, more than any buffer
+        assert worker.events(run, step, preview(step, data=large), tokens(step)).status_code == 200
+    assert context.hub.dropped == 0
+    worker.upload(run, PNG)
+    worker.events(run, 81, picture())
+    worker.finish(run, 82)
+    reader.settimeout(10)
+    heard = b""
+    while not heard.endswith(b"\r\n0\r\n\r\n"):
+        heard += reader.recv(1 << 20)
+    reader.close()
+    assert heard.count(b"event: tokens") == 80
+    assert heard.count(b"event: picture\n") == 1
+    assert 0 < heard.count(b"event: preview") < 40

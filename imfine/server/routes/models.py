@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from imfine.server.body import StrictRoute
+from imfine.server.catalog import card_to_json
 from imfine.server.context import Ctx
 from imfine.server.responses import Json, errors
 from imfine.server.schemas import CardList, Manifest, ManifestIn, ModelDetail
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/api", tags=["models"], route_class=StrictRoute)
     "/models", response_model=CardList, responses=errors(401, 403, 422, 429), summary="The models known here"
 )
 def index(ctx: Ctx) -> Json:
-    return Json({"items": [card.to_json() for card in ctx.catalog.cards()]})
+    return Json({"items": [card_to_json(card) for card in ctx.catalog.cards()]})
 
 
 @router.get(

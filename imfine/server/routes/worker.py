@@ -5,21 +5,35 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from anyio.to_thread import run_sync
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
+from starlette.requests import ClientDisconnect
 
 from imfine.errors import Invalid
-from imfine.server.body import WorkerRoute
-from imfine.server.context import Ctx
+from imfine.server.artifacts import SHA256, too_large
+from imfine.server.body import MAX_FILE, WorkerRoute
+from imfine.server.context import Context, Ctx
 from imfine.server.leases import HELLO_S, Present
 from imfine.server.responses import Json
 from imfine.server.schemas import In, WorkerName
+from imfine.store import artifacts
 
 router = APIRouter(prefix="/api/worker", route_class=WorkerRoute, include_in_schema=False)
 
 HEARTBEAT_S = 1.0
 FLUSH_MS = 30
-EVENTS = ("phase", "tokens", "lane_end", "measures", "notice", "result")
+EVENTS = (
+    "phase",
+    "tokens",
+    "lane_end",
+    "measures",
+    "preview",
+    "picture",
+    "picture_measures",
+    "notice",
+    "result",
+)
 RunPath = Annotated[str, Path(max_length=64)]
 Text = Annotated[str, Field(max_length=500)]
 
@@ -94,7 +108,7 @@ def claim(id: RunPath, body: Claim, ctx: Ctx) -> Json:
 
 @router.post("/runs/{id}/events")
 def events(id: RunPath, body: Events, ctx: Ctx) -> Json:
-    _check(body.events)
+    _check(id, body.events, ctx)
     cancel = ctx.life.report(id, body.attempt, body.seq, body.events)
     for event in body.events:
         ctx.metrics.events.labels(event["type"]).inc()
@@ -108,7 +122,7 @@ def heartbeat(id: RunPath, body: Attempt, ctx: Ctx) -> Json:
 
 @router.post("/runs/{id}/finish")
 def finish(id: RunPath, body: Finish, ctx: Ctx) -> Json:
-    _check(body.events)
+    _check(id, body.events, ctx)
     ctx.life.finish(
         id,
         body.attempt,
@@ -121,17 +135,55 @@ def finish(id: RunPath, body: Finish, ctx: Ctx) -> Json:
     return Json({})
 
 
+@router.put("/runs/{id}/artifacts/{sha256}")
+async def artifact(
+    id: RunPath,
+    sha256: Annotated[str, Path(pattern=SHA256)],
+    attempt: Annotated[int, Query(ge=1, le=2**31)],
+    request: Request,
+    ctx: Ctx,
+) -> Json:
+    """A picture's file, before its event. As often as one likes."""
+    await run_sync(ctx.life.fence, id, attempt)
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > MAX_FILE:
+        raise too_large()
+    with await run_sync(ctx.artifacts.upload, sha256) as upload:
+        try:
+            async for part in request.stream():
+                await run_sync(upload.write, part)
+        except ClientDisconnect as reason:
+            raise Invalid(
+                "the upload was cut off", remedy="send the file once more", field="body"
+            ) from reason
+        await run_sync(upload.close)
+        await run_sync(ctx.life.keep, id, attempt, sha256, upload.size, upload.put_in_place)
+    return Json({})
+
+
 @router.post("/runs/{id}/release")
 def release(id: RunPath, body: Release, ctx: Ctx) -> Json:
     ctx.life.release(id, body.attempt)
     return Json({})
 
 
-def _check(events: list[dict[str, Any]]) -> None:
+def _check(run_id: str, events: list[dict[str, Any]], ctx: Context) -> None:
     for i, event in enumerate(events):
         if event.get("type") not in EVENTS:
             raise Invalid(
                 f"events.{i} is of the type {event.get('type')!r}",
                 remedy=f"use {', '.join(EVENTS)}",
                 field=f"events.{i}.type",
+            )
+    told = [str(event.get("sha256")) for event in events if event["type"] == "picture"]
+    if not told:
+        return
+    with ctx.store.read() as connection:
+        kept = artifacts.among(connection, run_id, told)
+    for i, event in enumerate(events):
+        if event["type"] == "picture" and str(event.get("sha256")) not in kept:
+            raise Invalid(
+                f"events.{i} tells of a picture that was not uploaded",
+                remedy="upload it first",
+                field=f"events.{i}.sha256",
             )

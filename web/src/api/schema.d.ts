@@ -253,6 +253,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/artifacts/{sha256}.png": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture that a run has made */
+        get: operations["artifact_api_artifacts__sha256__png_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pictures/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What one of our PNGs says of itself
+         * @description Model, prompt, recipe and settings, as the picture was made. Nothing of the file is kept.
+         */
+        post: operations["read_api_pictures_read_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -325,6 +362,11 @@ export interface components {
             family: string | null;
             /** Architecture */
             architecture: string | null;
+            /**
+             * Kind
+             * @description what it answers with; null: it cannot be read
+             */
+            kind?: ("text" | "image") | null;
             /**
              * Source
              * @enum {string}
@@ -418,11 +460,127 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
+        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
         /** Health */
         Health: {
             /** Ok */
             ok: boolean;
+        };
+        /**
+         * ImageIn
+         * @description How pictures are made; whatever is left out or null is the model's own.
+         */
+        ImageIn: {
+            /**
+             * Negative
+             * @description what shall not be seen; read where guidance is above 1
+             * @default
+             */
+            negative: string;
+            /**
+             * Steps
+             * @description 1 to 150
+             */
+            steps?: number | null;
+            /**
+             * Guidance
+             * @description 0 to 30; 1 and below: none
+             */
+            guidance?: number | null;
+            /**
+             * Scheduler
+             * @default default
+             * @enum {string}
+             */
+            scheduler: "default" | "ddim" | "dpmpp_2m_karras" | "euler" | "euler_a" | "lcm";
+            /**
+             * Width
+             * @description pixels; a multiple of the model's `multiple_of`
+             */
+            width?: number | null;
+            /** Height */
+            height?: number | null;
+            /**
+             * Count
+             * @description pictures a lane, 1 to 8; the i-th has the seed `seed` + i
+             * @default 1
+             */
+            count: number;
+            /**
+             * Seed
+             * @description null: one is drawn and kept with the run
+             */
+            seed?: number | null;
+            /**
+             * Previews
+             * @default true
+             */
+            previews: boolean;
+        };
+        /**
+         * ImageLayout
+         * @description How an image model draws, left alone.
+         */
+        ImageLayout: {
+            /**
+             * Sample Size
+             * @description pixels a side
+             */
+            sample_size: number;
+            /**
+             * Multiple Of
+             * @description of which width and height are multiples
+             */
+            multiple_of: number;
+            /** Latent Channels */
+            latent_channels: number;
+            /** Encoders */
+            encoders: number;
+            /**
+             * Window
+             * @description tokens of a prompt that are read
+             */
+            window: number;
+            /**
+             * Prediction
+             * @enum {string}
+             */
+            prediction: "epsilon" | "v_prediction";
+            /**
+             * Steps
+             * @description null: nothing is said of it
+             */
+            steps: number | null;
+            /** Guidance */
+            guidance: number | null;
+        };
+        /**
+         * KeptPicture
+         * @description What one of our PNGs says: enough to make the picture again.
+         */
+        KeptPicture: {
+            /** Model */
+            model: string;
+            /** Revision */
+            revision: string | null;
+            /** Checksum */
+            checksum: string | null;
+            /** Prompt */
+            prompt: string;
+            /** Recipe */
+            recipe: {
+                [key: string]: unknown;
+            };
+            /** Image */
+            image: {
+                [key: string]: unknown;
+            };
+            /** Seed */
+            seed: number;
+            /** Lane */
+            lane: string;
+            /** Version */
+            version: string | null;
         };
         /** LaneAsked */
         LaneAsked: {
@@ -466,12 +624,17 @@ export interface components {
              * @default {
              *       "eps": 1,
              *       "attn": 1,
-             *       "mlp": 1
+             *       "mlp": 1,
+             *       "tone": 0,
+             *       "style": 0
              *     }
              */
             recipe: components["schemas"]["RecipeIn"];
         };
-        /** LaneResult */
+        /**
+         * LaneResult
+         * @description A lane of pictures has no text and no tokens.
+         */
         LaneResult: {
             /** Name */
             name: string;
@@ -479,6 +642,11 @@ export interface components {
             text: string;
             /** Token Ids */
             token_ids: number[];
+            /**
+             * Pictures
+             * @description of image models
+             */
+            pictures?: components["schemas"]["PictureMade"][] | null;
             /** Finish Reason */
             finish_reason: string;
             /** Recipe */
@@ -492,31 +660,48 @@ export interface components {
         };
         /**
          * Layout
-         * @description What the equalizer can reach in this model.
+         * @description What the equalizer can reach in this model. The sizes of a text model are null for an image model.
          */
         Layout: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "text" | "image";
             /** Family */
             family: string;
             /** Architecture */
             architecture: string;
-            /** Layers */
+            /**
+             * Layers
+             * @description bands: layers of a text model, blocks of an image model
+             */
             layers: number;
+            /**
+             * Band Names
+             * @description in the order of a recipe's bands
+             */
+            band_names: string[];
+            /** Knobs */
+            knobs: string[];
+            /** @description of an image model */
+            image: components["schemas"]["ImageLayout"] | null;
             /** Heads */
-            heads: number;
+            heads: number | null;
             /** Kv Heads */
-            kv_heads: number;
+            kv_heads: number | null;
             /** Head Dim */
-            head_dim: number;
+            head_dim: number | null;
             /** Hidden Size */
-            hidden_size: number;
+            hidden_size: number | null;
             /** Intermediate Size */
-            intermediate_size: number;
+            intermediate_size: number | null;
             /** Vocab Size */
-            vocab_size: number;
+            vocab_size: number | null;
             /** Context Length */
-            context_length: number;
+            context_length: number | null;
             /** Tied Embeddings */
-            tied_embeddings: boolean;
+            tied_embeddings: boolean | null;
             /** Eps */
             eps: number;
             /**
@@ -588,7 +773,9 @@ export interface components {
              * @default {
              *       "eps": 1,
              *       "attn": 1,
-             *       "mlp": 1
+             *       "mlp": 1,
+             *       "tone": 0,
+             *       "style": 0
              *     }
              */
             recipe: components["schemas"]["RecipeIn"];
@@ -692,7 +879,7 @@ export interface components {
              * Unit
              * @enum {string}
              */
-            unit: "bytes" | "tokens" | "steps" | "lanes" | "runs";
+            unit: "bytes" | "tokens" | "steps" | "lanes" | "runs" | "parts";
         };
         /** PhaseNow */
         PhaseNow: {
@@ -704,6 +891,113 @@ export interface components {
             total: number | null;
             /** Unit */
             unit: string;
+        };
+        /** PictureEvent */
+        PictureEvent: {
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "picture";
+            /** Lane */
+            lane: number;
+            /** Index */
+            index: number;
+            /** Seed */
+            seed: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Size
+             * @description bytes
+             */
+            size: number;
+            /**
+             * Url
+             * @description where the PNG is
+             */
+            url: string;
+        };
+        /** PictureMade */
+        PictureMade: {
+            /** Index */
+            index: number;
+            /** Seed */
+            seed: number;
+            /** Sha256 */
+            sha256: string;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+        };
+        /**
+         * PictureMeasuresEvent
+         * @description Beside the base lane's picture of the same index; null for the base lane itself.
+         */
+        PictureMeasuresEvent: {
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "picture_measures";
+            /** Lane */
+            lane: number;
+            /** Index */
+            index: number;
+            /** Difference */
+            difference: number | null;
+            /** Ssim */
+            ssim: number | null;
+            /** Colourfulness */
+            colourfulness: number;
+            /** Sharpness */
+            sharpness: number;
+        };
+        /**
+         * PreviewEvent
+         * @description A picture so far. Only on live streams, without an id: it is kept nowhere and never told again.
+         */
+        PreviewEvent: {
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "preview";
+            /** Lane */
+            lane: number;
+            /** Index */
+            index: number;
+            /** Step */
+            step: number;
+            /** Steps */
+            steps: number;
+            /**
+             * Mime
+             * @enum {string}
+             */
+            mime: "image/png" | "image/webp";
+            /**
+             * Data
+             * @description base64
+             */
+            data: string;
         };
         /** Ready */
         Ready: {
@@ -733,6 +1027,18 @@ export interface components {
              * @default 1
              */
             mlp: number;
+            /**
+             * Tone
+             * @description of image models; −1 to 1, 0 is neutral
+             * @default 0
+             */
+            tone: number;
+            /**
+             * Style
+             * @description of image models; −1 to 1, 0 is neutral
+             * @default 0
+             */
+            style: number;
             bands?: components["schemas"]["Bands"] | null;
             /**
              * Points
@@ -786,6 +1092,13 @@ export interface components {
             seed: number;
             /** Lanes */
             lanes: components["schemas"]["LaneResult"][];
+            /**
+             * Image
+             * @description as used; of runs that made pictures
+             */
+            image?: {
+                [key: string]: unknown;
+            } | null;
             /** Manifest */
             manifest: {
                 [key: string]: unknown;
@@ -860,7 +1173,8 @@ export interface components {
         };
         /**
          * RunIn
-         * @description A run that is asked for: `prompt` or `messages`, never both.
+         * @description A run that is asked for: `prompt` or `messages`, never both. `sampling` and `top` are for text models,
+         *     `image` for image models, which read a prompt.
          */
         RunIn: {
             /**
@@ -883,7 +1197,9 @@ export interface components {
              * @default {
              *       "eps": 1,
              *       "attn": 1,
-             *       "mlp": 1
+             *       "mlp": 1,
+             *       "tone": 0,
+             *       "style": 0
              *     }
              */
             recipe: components["schemas"]["RecipeIn"];
@@ -903,6 +1219,7 @@ export interface components {
              *     }
              */
             sampling: components["schemas"]["SamplingIn"];
+            image?: components["schemas"]["ImageIn"] | null;
             /**
              * Lanes
              * @description "tuned" uses the recipe of the request
@@ -967,10 +1284,20 @@ export interface components {
             recipe: {
                 [key: string]: unknown;
             };
-            /** Sampling */
+            /**
+             * Sampling
+             * @description {} where pictures were asked for
+             */
             sampling: {
                 [key: string]: unknown;
             };
+            /**
+             * Image
+             * @description nothing left open; of runs that ask for pictures
+             */
+            image?: {
+                [key: string]: unknown;
+            } | null;
             /** Lanes */
             lanes: components["schemas"]["LaneAsked"][];
             /** Top */
@@ -1004,6 +1331,13 @@ export interface components {
             seed: number;
             /** Lanes */
             lanes: components["schemas"]["LaneResult"][];
+            /**
+             * Image
+             * @description as used; of runs that made pictures
+             */
+            image?: {
+                [key: string]: unknown;
+            } | null;
             /** Manifest */
             manifest: {
                 [key: string]: unknown;
@@ -2331,6 +2665,143 @@ export interface operations {
             };
             /** @description a part of the service is away; try again */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    artifact_api_artifacts__sha256__png_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of the file */
+                sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    read_api_pictures_read_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/png": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptPicture"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

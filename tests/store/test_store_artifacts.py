@@ -1,0 +1,71 @@
+"""Which files a run has made; and a database from before there were any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import inspect
+from sqlalchemy.exc import IntegrityError
+
+from imfine.store import artifacts, runs
+from imfine.store.engine import Store
+from imfine.store.migrate import MIGRATIONS, migrate
+from imfine.store.runs import Head
+
+A, B = "a" * 64, "b" * 64
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    store = Store(database_url)
+    yield store
+    store.close()
+
+
+def put_run(store: Store, run_id: str) -> None:
+    texts = dict.fromkeys(("kind", "queue", "name", "model", "recipe_hash", "excerpt"), "x")
+    none = dict.fromkeys(("page", "worker", "started_ms", "finished_ms", "phase", "error"))
+    counts = {"attempt": 1, "lost": 0, "seq": 0, "cancel": False, "created_ms": 1}
+    run = Head(**{"id": run_id, "state": "running", "recipe": "{}"} | texts | none | counts)
+    with store.write() as connection:
+        runs.put(connection, run, "{}", "hello")
+
+
+def test_a_runs_files(store: Store) -> None:
+    migrate(store.engine)
+    one, other = "0" * 26, "1" * 26
+    put_run(store, one)
+    put_run(store, other)
+    with store.write() as connection:
+        for _ in range(2):
+            artifacts.put(connection, one, A, 10, 1)
+        artifacts.put(connection, other, A, 10, 1)
+        artifacts.put(connection, other, B, 1 << 40, 1)
+    with store.read() as connection:
+        assert artifacts.among(connection, one, [A, B, "c", A]) == {A}
+        assert artifacts.among(connection, other, [A, B]) == {A, B}
+        assert artifacts.among(connection, one, []) == set()
+
+
+def test_a_file_of_no_run_is_refused(store: Store) -> None:
+    migrate(store.engine)
+    with pytest.raises(IntegrityError), store.write() as connection:
+        artifacts.put(connection, "0" * 26, A, 10, 1)
+
+
+def test_a_database_from_before_keeps_its_runs(store: Store) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    assert "artifacts" not in inspect(store.engine).get_table_names()
+    put_run(store, "0" * 26)
+    migrate(store.engine)
+    with store.write() as connection:
+        artifacts.put(connection, "0" * 26, A, 10, 1)
+    with store.read() as connection:
+        assert runs.head(connection, "0" * 26) is not None
