@@ -10,7 +10,9 @@ one window of it; a shorter row has zeros to its left, which the mask hides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -21,6 +23,19 @@ KEPT_BYTES = 256 * 2**20  # an empty batch keeps its memory up to here: the next
 
 class BrokenOff(Exception):
     """A forward ended between two layers, as it was asked to. Nothing of it counts: it was not committed."""
+
+
+_asked: ContextVar[Callable[[], bool] | None] = ContextVar("imfine_break_off", default=None)
+
+
+@contextmanager
+def may_break_off(asked: Callable[[], bool]) -> Iterator[None]:
+    """Forwards of this thread ask before every layer, and raise BrokenOff where the answer is yes."""
+    token = _asked.set(asked)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
 
 
 class RowCache(Cache):
@@ -38,7 +53,6 @@ class RowCache(Cache):
             torch.Tensor, ...
         ] = ()  # where this forward writes, key and value of each layer in turn
         self.windows: tuple[torch.Tensor, ...] = ()  # what it reads
-        self.broken_off: Callable[[], bool] = lambda: False  # asked in every layer of a forward
 
     @property
     def span(self) -> int:
@@ -153,7 +167,8 @@ class _Layer(CacheLayerMixin):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(rows, kv_heads, tokens, d) in, (rows, kv_heads, span + tokens, d) out. Raises: BrokenOff."""
         cache, i = self.cache, 2 * self.index
-        if cache.broken_off():
+        asked = _asked.get()
+        if asked is not None and asked():
             raise BrokenOff
         cache.slots[i].copy_(key_states)
         cache.slots[i + 1].copy_(value_states)

@@ -23,7 +23,7 @@ import torch
 
 from imfine.core.events import Candidate, Event
 from imfine.core.text.answers import Answer
-from imfine.core.text.cache import BrokenOff
+from imfine.core.text.cache import BrokenOff, may_break_off
 from imfine.core.text.forward import forward, new_cache, prefill
 from imfine.core.text.opened import Opened, open_request
 from imfine.core.text.request import TextRequest
@@ -34,10 +34,8 @@ from imfine.errors import BrokenNumbers, ImfineError, OutOfMemory
 if TYPE_CHECKING:
     from imfine.core.models.load import LoadedModel
 
-BreaksOff = Callable[
-    [str | None], bool
-]  # shall this request's prefill be broken off? None: a step of all rows
-
+# shall this request's prefill be broken off? None: a step of all rows, or a measuring
+BreaksOff = Callable[[str | None], bool]
 MAX_ROWS = 48  # a request of 32 lanes, and live ones beside it
 
 
@@ -52,7 +50,6 @@ class Decoder:
         self._waiting: deque[Opened] = deque()  # for their prefill
         self._finishing: deque[tuple[Opened, Iterator[Event]]] = deque()  # all lanes ended, being measured
         self._out: list[tuple[str, Event | ImfineError]] = []
-        self._breaks_off: BreaksOff = lambda request_id: False
         self._was_broken_off = False  # the last step of all rows: the next one is carried through
 
     @property
@@ -84,7 +81,7 @@ class Decoder:
         if opened.rows:
             self._waiting.append(opened)
         else:
-            self._finishing.append((opened, finish(self.model, opened, self._is_urgent)))
+            self._finishing.append((opened, finish(self.model, opened)))
 
     @torch.inference_mode()
     def step(self, breaks_off: BreaksOff = lambda request_id: False) -> list[tuple[str, Event | ImfineError]]:
@@ -92,14 +89,21 @@ class Decoder:
 
         A request whose prefill is broken off has to `leave`.
         """
-        self._breaks_off = breaks_off
+
+        def urgent() -> bool:  # never twice in a row
+            return not self._was_broken_off and breaks_off(None)
+
         if self._waiting:
-            self._prefill(self._waiting.popleft())
+            opened = self._waiting.popleft()
+            with may_break_off(lambda: breaks_off(opened.id)):
+                self._prefill(opened)
         elif self._batch:
-            self._advance()
+            with may_break_off(urgent):
+                self._advance()
         if self._finishing and not self._waiting:  # measuring is cut in pieces: no row waits long for it
             opened, events = self._finishing[0]
-            event = next(events, None)
+            with may_break_off(urgent):
+                event = next(events, None)
             if event is None:
                 self._finishing.popleft()
             else:
@@ -131,12 +135,10 @@ class Decoder:
     def _prefill(self, opened: Opened) -> None:
         """Lanes with the same prompt go through together, and join the batch."""
         model, sampling = self.model, opened.request.sampling
-        self._cache.broken_off = lambda: self._breaks_off(opened.id)
         try:
             for ids, same in groupby(opened.rows, key=lambda row: row.prompt_ids):
                 rows = list(same)
                 cache = new_cache(model) if self._batch else self._cache
-                cache.broken_off = self._cache.broken_off
                 plan = model.equalizer.plan([row.answer.recipe for row in rows])
                 logits = prefill(model, ids, len(rows), cache, plan, more=sampling.max_new_tokens)
                 if cache is not self._cache:
@@ -159,7 +161,6 @@ class Decoder:
 
     def _advance(self) -> None:
         last = torch.tensor([[row.ids[-1]] for _, row in self._batch], device=self._cache.device)  # (B, 1)
-        self._cache.broken_off = self._is_urgent
         self._cache.begin(1)
         try:
             logits = forward(self.model, last, self._cache, self._plan)[:, -1]  # (B, V)
@@ -168,10 +169,6 @@ class Decoder:
             return
         self._was_broken_off = False
         self._take(0, logits)
-
-    def _is_urgent(self) -> bool:
-        """Whether to break off what all rows, or a lane's measures, wait for; never twice in a row."""
-        return not self._was_broken_off and self._breaks_off(None)
 
     def _take(self, first: int, logits: torch.Tensor) -> None:
         """Logits (B, V) of the rows from `first` on: each takes a token, and leaves if it was its last."""
@@ -205,7 +202,7 @@ class Decoder:
         self._tell(opened, opened.ends(row.answer))
         opened.keep(self.model.kept, row.answer)
         if not opened.rows:
-            self._finishing.append((opened, finish(self.model, opened, self._is_urgent)))
+            self._finishing.append((opened, finish(self.model, opened)))
 
     def _fail(self, opened: Opened, error: ImfineError) -> None:
         """The request ends with an error; what its lanes said before stays said."""

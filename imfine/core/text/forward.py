@@ -6,7 +6,7 @@ explicit, and there is no mask unless a row is padded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -65,22 +65,13 @@ def prefill(
 
 @torch.inference_mode()
 def mean_log_probability(
-    model: LoadedModel,
-    recipe: Recipe,
-    ids: Sequence[int],
-    *,
-    first: int,
-    broken_off: Callable[[], bool] = lambda: False,
+    model: LoadedModel, recipe: Recipe, ids: Sequence[int], *, first: int
 ) -> float | None:
-    """Of the tokens from `first` on, each after those before it, in nats; None where there is none.
-
-    Raises: BrokenOff, where `broken_off` says so between two layers.
-    """
+    """Of the tokens from `first` on, each after those before it, in nats; None where there is none."""
     first = max(first, 1)
     if len(ids) <= first:
         return None
     cache = new_cache(model)
-    cache.broken_off = broken_off
     plan = model.equalizer.plan([recipe])
     cache.fill(1, len(ids) - 1, more=0)
     total = 0.0

@@ -6,7 +6,7 @@ Knows one model, answers and their recipes; the forwards are teacher-forced and 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imfine.core.events import Measures
@@ -34,25 +34,13 @@ REFERENCES = {
 }
 
 
-def measure(
-    model: LoadedModel,
-    lane: int,
-    answer: Answer,
-    base: Answer | None,
-    *,
-    broken_off: Callable[[], bool] = lambda: False,
-) -> Measures:
-    """`base` is the original's answer to the same prompt; without one, first_change is None too.
-
-    Raises: BrokenOff; called again it goes on with what it has.
-    """
+def measure(model: LoadedModel, lane: int, answer: Answer, base: Answer | None) -> Measures:
+    """`base` is the original's answer to the same prompt; without one, first_change is None too."""
     if base is not None and answer.ids == base.ids and base.expected_by_original is not None:
         answer.expected_by_original = base.expected_by_original
     if answer.expected_by_original is None:
         ids = [*answer.prompt_ids, *answer.ids]
-        answer.expected_by_original = mean_log_probability(
-            model, Recipe(), ids, first=len(answer.prompt_ids), broken_off=broken_off
-        )
+        answer.expected_by_original = mean_log_probability(model, Recipe(), ids, first=len(answer.prompt_ids))
     expected = answer.expected_by_original
     words = answer.text.split()
     distinct_2 = distinct(words, 2)
@@ -60,7 +48,7 @@ def measure(
         lane=lane,
         expected_by_original=expected,
         perplexity_original=None if expected is None else math.exp(min(-expected, 700.0)),
-        reference_loss=reference_loss(model, answer.recipe, answer.text, broken_off),
+        reference_loss=reference_loss(model, answer.recipe, answer.text),
         distinct_1=distinct(words, 1),
         distinct_2=distinct_2,
         repetition=None if distinct_2 is None else 1 - distinct_2,
@@ -68,16 +56,14 @@ def measure(
     )
 
 
-def reference_loss(
-    model: LoadedModel, recipe: Recipe, answer: str, broken_off: Callable[[], bool] = lambda: False
-) -> float | None:
+def reference_loss(model: LoadedModel, recipe: Recipe, answer: str) -> float | None:
     """Nats a token of the recipe's model on a reference text: Korean beside a Korean answer, else English."""
     language = "ko" if HANGUL.search(answer) else "en"
     key = (model.checksum, recipe.hash, language)
     loss = model.kept.loss(key)
     if loss is None:
         ids = model.tokenizer(REFERENCES[language]).input_ids[: model.layout.context_length]
-        mean = mean_log_probability(model, recipe, ids, first=1, broken_off=broken_off)
+        mean = mean_log_probability(model, recipe, ids, first=1)
         if mean is None or not math.isfinite(mean):
             return None
         loss = -mean

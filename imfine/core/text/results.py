@@ -5,7 +5,7 @@ A generator that does one short piece of work between two events, so that the ba
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -27,19 +27,18 @@ if TYPE_CHECKING:
     from imfine.core.models.load import LoadedModel
 
 
-def finish(model: LoadedModel, opened: Opened, broken_off: Callable[[], bool]) -> Iterator[Event]:
+def finish(model: LoadedModel, opened: Opened) -> Iterator[Event]:
     """Phase and Measures for each lane, last the Result. All of the request's answers have ended.
 
-    A measuring that is broken off is begun again after the next event.
+    A measuring that is broken off is begun again after the next event, with what was measured before.
     """
     measured: list[Measures] = []
     for lane, answer in _base_first(opened.answers):
         measures = None
         while measures is None:
             yield Phase("measuring", done=len(measured), total=len(opened.answers), unit="lanes")
-            base = _base_of(opened.answers, answer)
             with suppress(BrokenOff):
-                measures = measure(model, lane, answer, base, broken_off=broken_off)
+                measures = measure(model, lane, answer, _base_of(opened.answers, answer))
         measured.append(measures)
         yield measures
     measured.sort(key=lambda measures: measures.lane)
