@@ -6,7 +6,7 @@ The words are those of transformers' generation config. What they do to logits i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ class Sampling:
             value = getattr(self, name)
             if name == "seed" and value is None:
                 continue
-            object.__setattr__(self, name, _number(name, value, limits))
+            object.__setattr__(self, name, checked_number(name, value, limits, _error))
         object.__setattr__(self, "stop", _stops(self.stop))
         if self.min_new_tokens > self.max_new_tokens:
             raise _error(
@@ -78,14 +78,7 @@ class Sampling:
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Sampling:
         """From JSON. Raises SamplingError naming the field ("sampling.top_p"), the value and the remedy."""
-        if not isinstance(data, Mapping):
-            raise SamplingError(
-                f"sampling is {type(data).__name__}, not an object", remedy="give {}", field="sampling"
-            )
-        known = [f.name for f in fields(cls)]
-        for key in data:
-            if key not in known:
-                raise _error(str(key), data[key], "is not a sampling setting", f"use {', '.join(known)}")
+        check_keys(data, "sampling", "is not a sampling setting", cls, _error)
         return cls(**data)
 
     def with_seed(self, seed: int) -> Sampling:
@@ -95,18 +88,29 @@ class Sampling:
         return {f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in fields(self)}
 
 
-def _number(name: str, value: Any, limits: Range) -> int | float:
-    kinds = (int,) if limits.kind is int else (int, float)
-    low, high = (f"{limits.low:g}", f"{limits.high:g}") if limits.kind is float else (limits.low, limits.high)
-    remedy = f"give {'a whole number' if limits.kind is int else 'a number'} from {low} to {high}"
-    if isinstance(value, bool) or not isinstance(value, kinds):
-        raise _error(
-            name, value, "is not a whole number" if limits.kind is int else "is not a number", remedy
-        )
+Refuse = Callable[[str, Any, str, str], SamplingError]  # (name, value, fact, remedy) of a setting
+
+
+def check_keys(data: Any, what: str, fact: str, known: type[Any], refuse: Refuse) -> None:
+    """Whether `data` is an object of the settings that the dataclass `known` has. Raises: SamplingError."""
+    if not isinstance(data, Mapping):
+        raise SamplingError(f"{what} is {type(data).__name__}, not an object", remedy="give {}", field=what)
+    names = [f.name for f in fields(known)]
+    for key in data:
+        if key not in names:
+            raise refuse(str(key), data[key], fact, f"use {', '.join(names)}")
+
+
+def checked_number(name: str, value: Any, limits: Range, refuse: Refuse) -> int | float:
+    """Raises: SamplingError."""
+    whole = limits.kind is int
+    remedy = f"give {'a whole number' if whole else 'a number'} from {limits.low:.10g} to {limits.high:.10g}"
+    if isinstance(value, bool) or not isinstance(value, (int,) if whole else (int, float)):
+        raise refuse(name, value, "is not a whole number" if whole else "is not a number", remedy)
     if not limits.low <= value <= limits.high:  # NaN and the infinities fall out here too
         finite = isinstance(value, int) or math.isfinite(value)
         hint = "; for temperature 0 say greedy: true" if name == "temperature" and value == 0 else ""
-        raise _error(name, value, "is out of range" if finite else "is not finite", remedy + hint)
+        raise refuse(name, value, "is out of range" if finite else "is not finite", remedy + hint)
     return limits.kind(value)
 
 

@@ -11,13 +11,14 @@ from typing import Any
 
 from imfine.core import memory
 from imfine.core.events import Phase
+from imfine.core.lanes import Lane
 from imfine.core.models import catalog, load
 from imfine.core.models.known import STARTERS
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.core.text.decoder import Decoder
 from imfine.core.text.prompts import Message
-from imfine.core.text.request import Lane, TextRequest
+from imfine.core.text.request import TextRequest
 from imfine.jobs.client import Claim
 from imfine.jobs.live import Live, Submission
 from imfine.settings import Settings

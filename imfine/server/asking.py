@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from imfine.core.families import Layout
-from imfine.core.image.sampling import ImageSampling
+from imfine.core.image.sampling import ImageSampling, own_settings
 from imfine.core.models.catalog import Card
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.errors import Invalid, PromptTooLong, RecipeError, TooLarge
 from imfine.jobs.names import queue_for
-from imfine.server.catalog import Catalog, kind_of, own_settings
+from imfine.server.catalog import Catalog, kind_of
 from imfine.server.lifecycle import Asked
 from imfine.server.schemas import In, LaneIn, RunIn
 

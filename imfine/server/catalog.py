@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from imfine.core.families import Layout
+from imfine.core.image.sampling import own_settings
 from imfine.core.manifest import manifest
 from imfine.core.models import catalog
 from imfine.core.models.catalog import Card
@@ -40,11 +41,6 @@ def kind_of(layout: Layout) -> ModelKind:
     """What a model of this layout answers with. One that does not say it writes."""
     kind: ModelKind = getattr(layout, "kind", "text")
     return kind
-
-
-def own_settings(card: Card, layout: Layout) -> dict[str, Any]:
-    """How an image model draws when it is left alone: as its layout has it, and as its card advises."""
-    return {**layout.to_json()["image"], **(getattr(card, "image", None) or {})}
 
 
 def card_to_json(card: Card) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from imfine.core.events import Event
 from imfine.core.image.model import ImageModel
 from imfine.core.image.painter import Painter
-from imfine.core.image.request import ImageRequest, Lane
+from imfine.core.image.request import ImageRequest
 from imfine.core.image.sampling import ImageSampling
-from imfine.errors import ImfineError
+from imfine.core.lanes import Lane, alone
 
 __all__ = ["ImageRequest", "ImageSampling", "Lane", "Painter", "generate"]
 
@@ -30,13 +30,4 @@ def generate(
     Raises:
         what Painter.join raises, and BrokenNumbers, OutOfMemory while it runs.
     """
-    painter = Painter(model)
-    painter.join("", request)
-    while painter.busy:
-        if cancelled():
-            yield from painter.leave("")
-            return
-        for _, event in painter.step():
-            if isinstance(event, ImfineError):
-                raise event
-            yield event
+    return alone(Painter(model), request, cancelled)

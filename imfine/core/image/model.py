@@ -54,9 +54,3 @@ def parts(model: ImageModel) -> dict[str, nn.Module]:
     """The model's modules by the names of their folders."""
     encoders = {f"text_encoder{f'_{i + 1}' if i else ''}": m for i, m in enumerate(model.text_encoders)}
     return {"unet": model.unet, **encoders, "vae": model.vae}
-
-
-def own_settings(model: ImageModel) -> dict[str, Any]:
-    """The `image` of the layout's JSON, with what the card says of steps and guidance."""
-    said = getattr(model.card, "image", None) or {}
-    return {**model.layout.to_json()["image"], **said}

@@ -20,12 +20,13 @@ from imfine.core.image.decode import at_once
 from imfine.core.image.denoise import vae_factor
 from imfine.core.image.encode import check_words, cut_notice
 from imfine.core.image.kept import Finished
-from imfine.core.image.model import ImageModel, own_settings
+from imfine.core.image.model import ImageModel
 from imfine.core.image.request import ImageRequest
+from imfine.core.image.sampling import own_settings
+from imfine.core.lanes import check_lanes
 from imfine.core.models.languages import language_notice
 from imfine.core.recipe import Recipe
-from imfine.core.text.request import MAX_LANES
-from imfine.errors import Invalid, OutOfMemory
+from imfine.errors import OutOfMemory
 from imfine.version import VERSION
 
 UNET_WIDTHS, VAE_WIDTHS = 24, 8  # activations at their largest, in feature maps of the first block's width
@@ -47,7 +48,7 @@ class Series:
 
 class Opened:
     def __init__(self, request_id: str, request: ImageRequest, model: ImageModel) -> None:
-        sampling = request.sampling.settled(own_settings(model))
+        sampling = request.sampling.settled(own_settings(model.card, model.layout))
         if sampling.seed is None:
             sampling = sampling.with_seed(secrets.randbelow(2**32))
         self.id, self.request, self.sampling, self.model = request_id, request, sampling, model
@@ -138,13 +139,7 @@ class Opened:
 
 def open_request(model: ImageModel, request_id: str, request: ImageRequest) -> tuple[Opened, list[Event]]:
     """Checks a request; what can be told of it before anything is computed."""
-    if not 1 <= len(request.lanes) <= MAX_LANES:
-        raise Invalid(
-            f"{len(request.lanes)} lanes were asked for",
-            remedy=f"ask for 1 to {MAX_LANES}",
-            field="lanes",
-            value=len(request.lanes),
-        )
+    check_lanes(request.lanes)
     opened = Opened(request_id, request, model)
     distinct: dict[tuple[Recipe, str], Series] = {}
     notices: list[Event] = []

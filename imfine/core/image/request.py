@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from imfine.core.image.sampling import ImageSampling
-from imfine.core.text.request import Lane
-
-__all__ = ["ImageRequest", "Lane"]
+from imfine.core.lanes import Lane
 
 
 @dataclass(frozen=True)

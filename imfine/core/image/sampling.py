@@ -5,12 +5,11 @@ What is None is the model's own; `settled` fills it in from the model's layout a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from imfine.core.sampling import Range
+from imfine.core.sampling import Range, check_keys, checked_number
 from imfine.errors import SamplingError
 
 SCHEDULERS = ("default", "ddim", "dpmpp_2m_karras", "euler", "euler_a", "lcm")
@@ -59,19 +58,12 @@ class ImageSampling:
             value = getattr(self, name)
             if value is None and name != "count":
                 continue
-            object.__setattr__(self, name, _number(name, value, limits))
+            object.__setattr__(self, name, checked_number(name, value, limits, _error))
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> ImageSampling:
         """From JSON. Raises SamplingError naming the field ("image.steps"), the value and the remedy."""
-        if not isinstance(data, Mapping):
-            raise SamplingError(
-                f"image is {type(data).__name__}, not an object", remedy="give {}", field="image"
-            )
-        known = [f.name for f in fields(cls)]
-        for key in data:
-            if key not in known:
-                raise _error(str(key), data[key], "is not a setting of pictures", f"use {', '.join(known)}")
+        check_keys(data, "image", "is not a setting of pictures", cls, _error)
         return cls(**data)
 
     def with_seed(self, seed: int) -> ImageSampling:
@@ -104,6 +96,11 @@ class ImageSampling:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
+def own_settings(card: Any, layout: Any) -> dict[str, Any]:
+    """How an image model draws when it is left alone: as its layout has it, and as its card advises."""
+    return {**layout.to_json()["image"], **(getattr(card, "image", None) or {})}
+
+
 def _check_negative(negative: Any) -> None:
     if not isinstance(negative, str):
         raise _error("negative", negative, "is not a text", 'give a text, or ""')
@@ -111,17 +108,6 @@ def _check_negative(negative: Any) -> None:
         raise _error("negative", len(negative), "characters are too many", f"give at most {MAX_NEGATIVE}")
     if any("\ud800" <= c <= "\udfff" for c in negative):
         raise _error("negative", negative, "holds half of a surrogate pair", "give whole characters")
-
-
-def _number(name: str, value: Any, limits: Range) -> int | float:
-    whole = limits.kind is int
-    remedy = f"give {'a whole number' if whole else 'a number'} from {limits.low:.10g} to {limits.high:.10g}"
-    if isinstance(value, bool) or not isinstance(value, (int,) if whole else (int, float)):
-        raise _error(name, value, "is not a whole number" if whole else "is not a number", remedy)
-    if not limits.low <= value <= limits.high:  # NaN and the infinities fall out here too
-        finite = isinstance(value, int) or math.isfinite(value)
-        raise _error(name, value, "is out of range" if finite else "is not finite", remedy)
-    return limits.kind(value)
 
 
 def _error(name: str, value: Any, fact: str, remedy: str) -> SamplingError:

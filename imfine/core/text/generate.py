@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from imfine.core.events import Event
+from imfine.core.lanes import Lane, alone
 from imfine.core.text.decoder import Decoder
 from imfine.core.text.prompts import Message
-from imfine.core.text.request import Lane, TextRequest
-from imfine.errors import ImfineError
+from imfine.core.text.request import TextRequest
 
 if TYPE_CHECKING:
     from imfine.core.models.load import LoadedModel
@@ -33,13 +33,4 @@ def generate(
     Raises:
         what Decoder.join raises, and BrokenNumbers, OutOfMemory while it runs.
     """
-    decoder = Decoder(model, max_rows=len(request.lanes))
-    decoder.join("", request)
-    while decoder.busy:
-        if cancelled():
-            yield from decoder.leave("")
-            return
-        for _, event in decoder.step():
-            if isinstance(event, ImfineError):
-                raise event
-            yield event
+    return alone(Decoder(model, max_rows=len(request.lanes)), request, cancelled)

@@ -11,13 +11,14 @@ import torch
 
 from imfine.core import memory
 from imfine.core.events import Event, LaneEnd, Notice, Tokens
+from imfine.core.lanes import Lane, check_lanes
 from imfine.core.models.languages import language_notice
 from imfine.core.recipe import Recipe
 from imfine.core.text.answers import Answer, KeptAnswers
 from imfine.core.text.prompts import Prompt, encode
-from imfine.core.text.request import MAX_LANES, Lane, TextRequest
+from imfine.core.text.request import TextRequest
 from imfine.core.text.rows import Limits, Row
-from imfine.errors import Invalid, OutOfMemory, PromptTooLong
+from imfine.errors import OutOfMemory, PromptTooLong
 
 if TYPE_CHECKING:
     from imfine.core.models.load import LoadedModel
@@ -89,13 +90,7 @@ def open_request(
 ) -> tuple[Opened, list[Event]]:
     """Checks and tokenises a request; what can be told of it before any forward."""
     sampling = request.sampling
-    if not 1 <= len(request.lanes) <= MAX_LANES:
-        raise Invalid(
-            f"{len(request.lanes)} lanes were asked for",
-            remedy=f"ask for 1 to {MAX_LANES}",
-            field="lanes",
-            value=len(request.lanes),
-        )
+    check_lanes(request.lanes)
     opened = Opened(request_id, request)
     distinct: dict[tuple[Recipe, tuple[int, ...]], Answer] = {}
     encoded: dict[Prompt, tuple[int, ...]] = {}

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from imfine.core.recipe import Recipe
+from imfine.core.lanes import Lane
 from imfine.core.sampling import Sampling
 from imfine.core.text.prompts import Prompt
-
-MAX_LANES = 32
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One answer: a recipe, and a prompt of its own where it is not the request's."""
-
-    name: str
-    recipe: Recipe = field(default_factory=Recipe)
-    prompt: Prompt | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,63 @@
+"""Lanes, which a request for text and one for pictures share, and the way to work one request off alone.
+
+Knows no model, and not what a lane answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from imfine.core.events import Event
+from imfine.core.recipe import Recipe
+from imfine.core.text.prompts import Prompt
+from imfine.errors import ImfineError, Invalid
+
+MAX_LANES = 32
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One answer: a recipe, and a prompt of its own where it is not the request's."""
+
+    name: str
+    recipe: Recipe = field(default_factory=Recipe)
+    prompt: Prompt | None = None
+
+
+class Batch(Protocol):
+    """A warm model's batch: core.text.decoder.Decoder or core.image.painter.Painter."""
+
+    @property
+    def busy(self) -> bool: ...
+    def join(self, request_id: str, request: Any) -> None: ...
+    def leave(self, request_id: str) -> list[Event]: ...
+    def step(self) -> list[tuple[str, Event | ImfineError]]: ...
+
+
+def check_lanes(lanes: Sequence[Lane]) -> None:
+    """Raises: Invalid."""
+    if not 1 <= len(lanes) <= MAX_LANES:
+        raise Invalid(
+            f"{len(lanes)} lanes were asked for",
+            remedy=f"ask for 1 to {MAX_LANES}",
+            field="lanes",
+            value=len(lanes),
+        )
+
+
+def alone(batch: Batch, request: Any, cancelled: Callable[[], bool]) -> Iterator[Event]:
+    """The request's events, nobody else's. A cancel ends it at the next step: no result comes.
+
+    Raises: what `join` raises, and the error that ends the request.
+    """
+    batch.join("", request)
+    while batch.busy:
+        if cancelled():
+            yield from batch.leave("")
+            return
+        for _, event in batch.step():
+            if isinstance(event, ImfineError):
+                raise event
+            yield event
