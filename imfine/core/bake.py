@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from torch import nn
 from imfine.core.events import Phase
 from imfine.core.families import layout
 from imfine.core.manifest import Touch, touches
-from imfine.core.models.folders import ORIGIN, locked, need_disk, staged
+from imfine.core.models.folders import ORIGIN, locked, need_disk, staged, sync
 from imfine.core.models.local import EXTRA, Local, norm_eps, read_local
 from imfine.core.models.weights import broken, read_json, weight_files
 from imfine.core.recipe import Recipe
@@ -78,9 +77,9 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
             _copy_rest(source, stage)
             _write_extra(model, recipe, stage / EXTRA)
             for file in stage.iterdir():
-                _sync(file)
-            _sync(stage)
-        _sync(target.parent)
+                sync(file)
+            sync(stage)
+        sync(target.parent)
 
 
 def apply_imfine_json(module: nn.Module, folder: str | Path) -> None:
@@ -149,15 +148,6 @@ def _write_extra(model: Local, recipe: Recipe, file: Path) -> None:
     }
     extra = {"recipe": recipe.to_json(), "norm_eps": {**model.layout.norm_eps, **moved}}
     file.write_text(json.dumps(extra, indent=1) + "\n")
-
-
-def _sync(path: Path) -> None:
-    """Files and folders are on the disk before the rename makes them the model."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

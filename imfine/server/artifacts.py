@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from imfine.core.models.folders import sync
 from imfine.errors import ImfineError, Invalid, TooLarge
 from imfine.server.body import MAX_FILE
 
@@ -106,15 +107,7 @@ class Upload:
         with _kept():
             self.target.parent.mkdir(mode=0o700, exist_ok=True)
             self._temporary.replace(self.target)
-            _sync(self.target.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync(self.target.parent)
 
 
 def too_large() -> TooLarge:

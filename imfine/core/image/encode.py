@@ -36,12 +36,12 @@ def encode(model: ImageModel, texts: Sequence[Text]) -> list[Encoding]:
     for text in dict.fromkeys(texts):
         recipe = text.recipe if touches_encoders(model, text.recipe) else Recipe()
         keys[text] = (model.checksum, str(model.dtype), recipe, text.words, text.negative and not text.words)
-        if (kept := model.kept.encoding(keys[text])) is not None:
+        if (kept := model.kept.encodings.find(keys[text])) is not None:
             found[text] = kept
     new = [text for text in keys if text not in found]
     made = _encoded(model, new) if new else []
     for text, encoding in zip(new, made, strict=True):
-        model.kept.keep_encoding(keys[text], encoding)
+        model.kept.encodings.keep(keys[text], encoding)
         found[text] = encoding
     return [found[text] for text in texts]
 

@@ -132,7 +132,7 @@ class Opened:
         events: list[Event] = []
         for series, index in self.missing():
             key = self.key(series, index)
-            if key is not None and (found := self.model.kept.picture(key)) is not None:
+            if key is not None and (found := self.model.kept.pictures.find(key)) is not None:
                 events += self.take(series, replace(found, index=index), again=True)
         return events
 

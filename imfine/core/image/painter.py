@@ -160,7 +160,7 @@ def _keep(opened: Opened, finished: Sequence[tuple[Series, Finished]]) -> None:
         series.pictures[picture.index] = proven
         key = opened.key(series, picture.index)
         assert key is not None
-        opened.model.kept.keep_picture(key, proven)
+        opened.model.kept.pictures.keep(key, proven)
     opened.timing["fingerprint_s"] = time.perf_counter() - start
 
 

@@ -44,6 +44,15 @@ def staged(folder: Path) -> Iterator[Path]:
         shutil.rmtree(stage, ignore_errors=True)
 
 
+def sync(path: Path) -> None:
+    """A file or folder is on the disk after it: before the rename that makes it count, say."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_origin(folder: Path, **facts: Any) -> None:
     """origin.json: the facts, and size and sha256 of every file beside it."""
     files = {

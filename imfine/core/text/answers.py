@@ -6,12 +6,12 @@ prompt ids, sampling with its seed, candidates) and told again from here, in no 
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from imfine.core.events import Candidate, Tokens
+from imfine.core.recent import Recent
 from imfine.core.recipe import Recipe
 
 FinishReason = Literal["stop", "length", "context", "cancelled"]
@@ -50,28 +50,8 @@ class Answer:
 
 
 class KeptAnswers:
-    """The original's answers and the reference losses of recipes, the least recently used forgotten first."""
+    """The original's answers, and the reference losses of recipes (nats a token)."""
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[Hashable, Answer] = OrderedDict()
-        self._losses: OrderedDict[Hashable, float] = OrderedDict()
-
-    def find(self, key: Hashable) -> Answer | None:
-        if key in self._answers:
-            self._answers.move_to_end(key)
-        return self._answers.get(key)
-
-    def keep(self, key: Hashable, answer: Answer) -> None:
-        self._answers[key] = answer
-        if len(self._answers) > KEPT_ANSWERS:
-            self._answers.popitem(last=False)
-
-    def loss(self, key: Hashable) -> float | None:
-        if key in self._losses:
-            self._losses.move_to_end(key)
-        return self._losses.get(key)
-
-    def keep_loss(self, key: Hashable, loss: float) -> None:
-        self._losses[key] = loss
-        if len(self._losses) > KEPT_LOSSES:
-            self._losses.popitem(last=False)
+        self.answers: Recent[Answer] = Recent(KEPT_ANSWERS)
+        self.losses: Recent[float] = Recent(KEPT_LOSSES)

@@ -60,14 +60,14 @@ def reference_loss(model: LoadedModel, recipe: Recipe, answer: str) -> float | N
     """Nats a token of the recipe's model on a reference text: Korean beside a Korean answer, else English."""
     language = "ko" if HANGUL.search(answer) else "en"
     key = (model.checksum, recipe.hash, language)
-    loss = model.kept.loss(key)
+    loss = model.kept.losses.find(key)
     if loss is None:
         ids = model.tokenizer(REFERENCES[language]).input_ids[: model.layout.context_length]
         mean = mean_log_probability(model, recipe, ids, first=1)
         if mean is None or not math.isfinite(mean):
             return None
         loss = -mean
-        model.kept.keep_loss(key, loss)
+        model.kept.losses.keep(key, loss)
     return loss
 
 

@@ -82,7 +82,7 @@ class Opened:
 
     def keep(self, kept: KeptAnswers, answer: Answer) -> None:
         if answer in self._keys:
-            kept.keep(self._keys[answer], answer)
+            kept.answers.keep(self._keys[answer], answer)
 
 
 def open_request(
@@ -137,7 +137,7 @@ def _answer(model: LoadedModel, opened: Opened, lane: Lane, ids: tuple[int, ...]
     sampling = opened.request.sampling
     seed = 0 if sampling.greedy else opened.seed
     key = (model.checksum, ids, sampling.with_seed(seed), opened.request.top)
-    if found := model.kept.find(key):
+    if found := model.kept.answers.find(key):
         return found.again()
     opened._keys[answer] = key
     return answer
