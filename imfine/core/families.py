@@ -19,6 +19,7 @@ from typing import Any, Literal
 from imfine.errors import ModelBroken, UnsupportedArchitecture
 
 POINTS = ("q", "k", "v", "o", "gate", "up", "down", "norm")
+KNOBS = ("eps", "attn", "mlp")
 EPS_LIMIT = 0.1  # the largest eps a knob may make
 MAX_LAYERS = 1024  # a config that claims more is malformed
 
@@ -96,6 +97,20 @@ class Layout:
         return self.row.architecture
 
     @property
+    def kind(self) -> Literal["text", "image"]:
+        """What the model answers with. Every row of the table is a text model's so far."""
+        return "text"
+
+    @property
+    def knobs(self) -> tuple[str, ...]:
+        return KNOBS
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """In the order of a recipe's bands."""
+        return tuple(map(str, range(self.layers)))
+
+    @property
     def points(self) -> tuple[str, ...]:
         return self.row.points
 
@@ -147,6 +162,9 @@ class Layout:
 
     def to_json(self) -> dict[str, Any]:
         return {
+            "kind": self.kind,
+            "knobs": list(self.knobs),
+            "band_names": list(self.band_names),
             "family": self.family,
             "architecture": self.architecture,
             "layers": self.layers,

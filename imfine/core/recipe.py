@@ -19,10 +19,9 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from imfine.core.families import POINTS, Layout, Weight
+from imfine.core.families import KNOBS, POINTS, Layout, Weight
 from imfine.errors import RecipeError
 
-KNOBS = ("eps", "attn", "mlp")
 SIGNED = ("tone", "style")  # of image models: −1 to 1, 0 is neutral
 GAIN_MAX = 4.0
 EPS_KNOB_MIN = 0.1
@@ -125,8 +124,8 @@ class Recipe:
                 an eps would pass 1e-1.
         """
         who, last = layout.row.model_type, layout.layers - 1
-        for knob in SIGNED:  # every layout is a text model's so far
-            if getattr(self, knob) != 0.0:
+        for knob in SIGNED:
+            if getattr(self, knob) != 0.0 and knob not in layout.knobs:
                 raise RecipeError(
                     f"{who} is a text model: it has no {knob}",
                     remedy=f"leave {knob} out",

@@ -18,7 +18,7 @@ from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.errors import Invalid, PromptTooLong, RecipeError, TooLarge
 from imfine.jobs.names import queue_for
-from imfine.server.catalog import Catalog, kind_of
+from imfine.server.catalog import Catalog
 from imfine.server.lifecycle import Asked
 from imfine.server.schemas import In, LaneIn, RunIn
 
@@ -32,7 +32,7 @@ def ask(body: RunIn, catalog: Catalog) -> Asked:
     image = ImageSampling.parse({} if body.image is None else _sent(body.image))
     recipe = Recipe.parse(_sent(body.recipe))
     card, layout = catalog.find(body.model, body.revision)
-    paints = kind_of(layout) == "image"
+    paints = layout.kind == "image"
     _refuse_other_kind(body, card, paints=paints)
     recipe.check(layout)
     if paints:

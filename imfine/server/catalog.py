@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from imfine.core.families import Layout
 from imfine.core.image.sampling import own_settings
@@ -20,11 +20,9 @@ from imfine.core.recipe import GAIN_MAX, Recipe
 from imfine.errors import Conflict, NoNetwork
 from imfine.settings import Settings
 
-ModelKind = Literal["text", "image"]
 KEEP_S = 5.0
 ASK_S = 5.0
 CLASSIC_MIN, CLASSIC_MAX = 0.1, 2.0
-TEXT_KNOBS = ("eps", "attn", "mlp")
 TEXT_SIZES = (  # null in the layout of an image model
     "heads",
     "kv_heads",
@@ -37,12 +35,6 @@ TEXT_SIZES = (  # null in the layout of an image model
 )
 
 
-def kind_of(layout: Layout) -> ModelKind:
-    """What a model of this layout answers with. One that does not say it writes."""
-    kind: ModelKind = getattr(layout, "kind", "text")
-    return kind
-
-
 def card_to_json(card: Card) -> dict[str, Any]:
     """As the API's `Card`."""
     kinds = {None: None, "stable-diffusion": "image"}
@@ -52,12 +44,10 @@ def card_to_json(card: Card) -> dict[str, Any]:
 def layout_to_json(card: Card, layout: Layout) -> dict[str, Any]:
     """As the API's `Layout`."""
     told = layout.to_json()
-    if kind_of(layout) == "image":
-        missing: dict[str, Any] = {**dict.fromkeys(TEXT_SIZES), "heads_of": {}, "qk_norm": False}
+    missing: dict[str, Any] = {"image": None}
+    if layout.kind == "image":
+        missing = {**dict.fromkeys(TEXT_SIZES), "heads_of": {}, "qk_norm": False}
         told["image"] = {"steps": None, "guidance": None, **own_settings(card, layout)}
-    else:
-        bands = [str(layer) for layer in range(layout.layers)]
-        missing = {"kind": "text", "band_names": bands, "knobs": list(TEXT_KNOBS), "image": None}
     return {
         **missing,
         **told,
