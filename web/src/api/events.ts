@@ -1,5 +1,4 @@
 /** The events of a run, as the server streams them: those core yields and the server's own. Knows no transport. */
-import type { PictureEvent, PictureMeasuresEvent, PreviewEvent } from "./pictures";
 import type { components } from "./schema";
 
 type S = components["schemas"];
@@ -18,9 +17,7 @@ export type RestartEvent = S["RestartEvent"];
 
 /** `id` is the stream's, growing over all runs, null for what no log keeps; `attempt` tells a former worker's words from
  *  the present one's. */
-export type RunEvent = (S["Event"] | PreviewEvent | PictureEvent | PictureMeasuresEvent) & {
-  id: number | null;
-};
+export type RunEvent = S["Event"] & { id: number | null };
 
 export function isTerminal(state: RunState): boolean {
   return state === "succeeded" || state === "failed" || state === "cancelled";

@@ -1,74 +1,14 @@
 /** Pictures of a run: their events, settings and files. Knows the API, no screen. */
 import { errorFromBody } from "@/shared/errors";
-import type { RecipeJson } from "./types";
+import type { components } from "./schema";
+
+type S = components["schemas"];
 
 /** How a picture is made, as it is asked for; whatever is left out is the model's own. */
-export interface ImageJson {
-  negative?: string;
-  steps?: number;
-  guidance?: number;
-  scheduler?: string;
-  width?: number;
-  height?: number;
-  count?: number;
-  seed?: number | null;
-  previews?: boolean;
-}
-
-interface OfRun {
-  run: string;
-  attempt: number;
-  lane: number;
-  index: number;
-}
-
-/** The picture so far, small. Told on live streams only: it has no id and is in no log. */
-export interface PreviewEvent extends OfRun {
-  type: "preview";
-  step: number;
-  steps: number;
-  mime: string;
-  data: string;
-}
-
-export interface PictureEvent extends OfRun {
-  type: "picture";
-  seed: number;
-  width: number;
-  height: number;
-  sha256: string;
-  size: number;
-  url: string;
-}
-
-export interface PictureMeasuresEvent extends OfRun {
-  type: "picture_measures";
-  difference: number | null;
-  ssim: number | null;
-  colourfulness: number;
-  sharpness: number;
-}
-
+export type ImageJson = Partial<S["ImageIn"]>;
+export type PictureMeasuresEvent = S["PictureMeasuresEvent"];
 /** What one of our PNGs says of itself. */
-export interface KeptPicture {
-  model: string;
-  revision?: string | null;
-  checksum?: string | null;
-  prompt: string;
-  recipe: RecipeJson;
-  image: ImageJson;
-  seed: number;
-  lane: string;
-  version?: string;
-}
-
-export interface PictureResult {
-  index: number;
-  seed: number;
-  sha256: string;
-  width: number;
-  height: number;
-}
+export type KeptPicture = S["KeptPicture"];
 
 export const artifactUrl = (sha256: string): string => `/api/artifacts/${sha256}.png`;
 

@@ -249,14 +249,13 @@ function replay(run: string, request: Asked, lanes: string[]): void {
 export async function reopen(id: string): Promise<void> {
   const { request } = await getRun(id);
   const prompt = request.prompt ?? String(request.messages?.at(-1)?.content ?? "");
-  const asked = request as { image?: ImageJson | null; sampling?: Partial<Sampling> | null };
-  const settings = asked.image
-    ? { image: fromImageRequest(asked.image) }
-    : { sampling: fromRequest(asked.sampling) };
+  const settings = request.image
+    ? { image: fromImageRequest(request.image) }
+    : { sampling: fromRequest(request.sampling as Partial<Sampling>) };
   const tuned = request.lanes.find(({ name }) => name !== "base");
   const recipe = fromJson((tuned?.recipe ?? request.recipe) as RecipeJson);
   useChosenModel.getState().choose(request.model);
-  layOut(recipe, { prompt, ...settings }, asked.image ? "image" : "text");
+  layOut(recipe, { prompt, ...settings }, request.image ? "image" : "text");
   const baseKey = baseKeyOf(request.model, useDraft.getState());
   const recipeKey = keyOf(recipe);
   keepLast(id, baseKey, recipeKey);

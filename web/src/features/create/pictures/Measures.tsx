@@ -1,8 +1,7 @@
 /** A picture in numbers, each explained. Knows a picture's measures. */
 import { number } from "@/shared/i18n/format";
-import { Help } from "../ui/Help";
+import { MeasureList } from "../ui/MeasureList";
 import type { PictureView } from "./lanes";
-import classes from "./Pictures.module.css";
 import { usePictureWords } from "./words";
 
 export function Measures({ measures }: { measures: PictureView["measures"] }) {
@@ -14,19 +13,10 @@ export function Measures({ measures }: { measures: PictureView["measures"] }) {
     { name: "colourfulness", value: measures.colourfulness, digits: 1 },
     { name: "sharpness", value: measures.sharpness, digits: 3 },
   ] as const;
-  return (
-    <dl className={classes.measures}>
-      {rows.map(({ name, value, digits }) =>
-        value === null || value === undefined ? null : (
-          <div key={name}>
-            <dt>
-              {t(name)}
-              <Help about={t(name)}>{t(`${name}Help`)}</Help>
-            </dt>
-            <dd>{number(value, digits)}</dd>
-          </div>
-        ),
-      )}
-    </dl>
-  );
+  const told = rows.map(({ name, value, digits }) => ({
+    name: t(name),
+    help: t(`${name}Help`),
+    value: value === null ? null : number(value, digits),
+  }));
+  return <MeasureList measures={told} />;
 }

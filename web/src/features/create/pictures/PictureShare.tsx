@@ -1,13 +1,13 @@
 /** Sharing of two pictures: how they were asked for, their PNGs, both as one HTML file. Knows the draft and a pair. */
 import { Menu } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
-import { useLanguage } from "@/shared/i18n/i18n";
 import { Button } from "@/shared/ui/Button";
 import { type Asked, asCommand } from "../logic/copyAs";
 import { heardKey, useDraft } from "../logic/draft";
 import type { LanesState } from "../logic/lanes";
 import { bandNames, type Layout, type RecipeJson } from "../logic/recipe";
 import { useWords } from "../messages";
+import { useExportWords, useFacts } from "../ui/exportWords";
 import { Share } from "../ui/Share";
 import menu from "../ui/Share.module.css";
 import { saveAs } from "../ui/saveAs";
@@ -26,9 +26,9 @@ type Props = {
 };
 
 export function PictureShare({ model, layout, state, base, tuned, change }: Props) {
-  const words = useWords();
   const t = usePictureWords();
-  const lang = useLanguage();
+  const words = useExportWords(model, change, useWords()("eq.axis"));
+  const facts = useFacts();
   const prompt = useDraft((draft) => draft.prompt);
   const image = toImageRequest(useDraft((draft) => draft.image));
   const recipe = JSON.parse(useDraft((draft) => heardKey(draft, layout?.layers ?? 0))) as RecipeJson;
@@ -47,24 +47,10 @@ export function PictureShare({ model, layout, state, base, tuned, change }: Prop
               recipe,
               bands,
               settings: { ...image, seed: tuned.seed },
-              facts: [
-                [words("share.device"), result.device],
-                [words("share.checksum"), String(result.checksum.weights ?? "")],
-              ],
+              facts: facts(result),
               command: asCommand(asked),
             },
-            {
-              lang,
-              title: words("share.pageTitle", { model }),
-              prompt: words("prompt.label"),
-              original: words("lanes.base"),
-              tuned: words("lanes.tuned"),
-              change,
-              recipe: words("share.recipe"),
-              settings: words("share.settings"),
-              layer: words("eq.axis"),
-              made: words("share.made"),
-            },
+            words,
           )
       : null;
   const save = (name: string, picture: PictureView | undefined) => () => {

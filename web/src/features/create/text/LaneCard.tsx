@@ -6,7 +6,7 @@ import type { LaneView } from "../logic/lanes";
 import { collapseOf } from "../logic/variants";
 import { useWords } from "../messages";
 import { useCollapseWords } from "../ui/collapseWords";
-import { Help } from "../ui/Help";
+import { MeasureList } from "../ui/MeasureList";
 import classes from "./LaneCard.module.css";
 import { TokenText } from "./TokenText";
 
@@ -85,7 +85,7 @@ export function LaneCard({
             {t("collapse.is", { why: collapseWords(collapse) })}
           </p>
         ) : null}
-        {measures && !stale ? <MeasureList measures={measures} reason={ended?.reason ?? null} /> : null}
+        {measures && !stale ? <Measures measures={measures} reason={ended?.reason ?? null} /> : null}
       </footer>
     </section>
   );
@@ -93,7 +93,7 @@ export function LaneCard({
 
 const REASONS = ["stop", "length", "context", "cancelled"] as const;
 
-function MeasureList({
+function Measures({
   measures,
   reason,
 }: {
@@ -117,19 +117,7 @@ function MeasureList({
   ];
   return (
     <>
-      <dl className={classes.measures}>
-        {rows.map(({ name, help, value }) =>
-          value === undefined ? null : (
-            <div key={name}>
-              <dt>
-                {name}
-                <Help about={name}>{help}</Help>
-              </dt>
-              <dd>{value}</dd>
-            </div>
-          ),
-        )}
-      </dl>
+      <MeasureList measures={rows} />
       {known && known !== "stop" ? <p className={classes.reason}>{t(`lanes.reason.${known}`)}</p> : null}
     </>
   );

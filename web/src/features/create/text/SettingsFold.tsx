@@ -2,7 +2,7 @@
 import { setSampling, useDraft } from "../logic/draft";
 import { SAMPLING_LIMITS, type NumberField as SamplingNumber } from "../logic/sampling";
 import { useWords } from "../messages";
-import { NumberField, SeedField, Settings } from "../ui/Settings";
+import { CheckField, NumberField, SeedField, Settings } from "../ui/Settings";
 import classes from "../ui/Settings.module.css";
 
 const ONLY_SAMPLED: readonly SamplingNumber[] = ["temperature", "top_p", "top_k", "min_p"];
@@ -26,28 +26,18 @@ export function SettingsFold(_: { layout: unknown }) {
   );
   return (
     <Settings summary={summary}>
-      <label className={classes.check}>
-        <input
-          type="checkbox"
-          checked={greedy}
-          onChange={(event) => setSampling({ greedy: event.target.checked })}
-        />
-        <span>
-          {t("settings.greedy")}
-          <small>{t("settings.greedyHelp")}</small>
-        </span>
-      </label>
-      <label className={classes.check}>
-        <input
-          type="checkbox"
-          checked={raw}
-          onChange={(event) => setSampling({ raw: event.target.checked })}
-        />
-        <span>
-          {t("settings.raw")}
-          <small>{t("settings.rawHelp")}</small>
-        </span>
-      </label>
+      <CheckField
+        name={t("settings.greedy")}
+        help={t("settings.greedyHelp")}
+        checked={greedy}
+        onChange={(checked) => setSampling({ greedy: checked })}
+      />
+      <CheckField
+        name={t("settings.raw")}
+        help={t("settings.rawHelp")}
+        checked={raw}
+        onChange={(checked) => setSampling({ raw: checked })}
+      />
       <div className={classes.fields}>
         {greedy ? null : ONLY_SAMPLED.map(field)}
         {ALWAYS.map(field)}

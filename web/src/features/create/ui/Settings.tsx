@@ -66,6 +66,20 @@ export function NumberField({ name, value, limits, tools, wide, onChange }: Numb
   );
 }
 
+type CheckProps = { name: string; help: string; checked: boolean; onChange: (checked: boolean) => void };
+
+export function CheckField({ name, help, checked, onChange }: CheckProps) {
+  return (
+    <label className={classes.check}>
+      <input type="checkbox" checked={checked} onChange={(event) => onChange(event.target.checked)} />
+      <span>
+        {name}
+        <small>{help}</small>
+      </span>
+    </label>
+  );
+}
+
 const SEEDS = { min: 0, max: 2 ** 32 - 1, step: 1 };
 
 type SeedProps = { value: number; disabled?: boolean; onChange: (seed: number) => void };

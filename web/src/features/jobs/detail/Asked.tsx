@@ -3,7 +3,6 @@ import type { Run } from "@/api/types";
 import { RecipeWords } from "../RecipeWords";
 import { useT } from "../words";
 import classes from "./Asked.module.css";
-import { imageOf } from "./Pictures";
 import frame from "./RunDrawer.module.css";
 import { samplingWords } from "./samplingWords";
 
@@ -27,7 +26,7 @@ export function Asked({ run }: { run: Run }) {
       </section>
       <section className={frame.section}>
         <h3>{t("detail.sampling")}</h3>
-        <p className={classes.sampling}>{samplingWords(imageOf(run) ?? run.request.sampling)}</p>
+        <p className={classes.sampling}>{samplingWords(run.request.image ?? run.request.sampling)}</p>
       </section>
     </>
   );

@@ -1,5 +1,5 @@
 /** Every lane's pictures: original and tuned side by side, with what was measured. */
-import { artifactUrl, type PictureResult } from "@/api/pictures";
+import { artifactUrl } from "@/api/pictures";
 import type { Run } from "@/api/types";
 import { useT } from "../words";
 import classes from "./Answers.module.css";
@@ -8,19 +8,18 @@ import frame from "./RunDrawer.module.css";
 /** Of a run that has ended; nothing is shown of one that has no pictures. */
 export function Pictures({ run }: { run: Run }) {
   const t = useT();
-  const lanes = (run.result?.lanes ?? []).map((lane) => ({ name: lane.name, pictures: picturesOf(lane) }));
   return (
     <section className={frame.section}>
       <h3>{t("detail.pictures")}</h3>
       <div className={classes.lanes}>
-        {lanes.map(({ name, pictures }) => (
+        {(run.result?.lanes ?? []).map(({ name, pictures }) => (
           <article key={name} className={classes.lane} data-lane={name === "base" ? "base" : "other"}>
             <h4 className={classes.name}>
               <i aria-hidden />
               {name === "base" || name === "tuned" ? t(`detail.${name}`) : name}
             </h4>
             <div className={classes.pictures}>
-              {pictures.map(({ index, sha256, width, height, seed }) => (
+              {(pictures ?? []).map(({ index, sha256, width, height, seed }) => (
                 <a key={index} href={artifactUrl(sha256)} target="_blank" rel="noreferrer">
                   <img
                     src={artifactUrl(sha256)}
@@ -39,11 +38,3 @@ export function Pictures({ run }: { run: Run }) {
     </section>
   );
 }
-
-export function picturesOf(lane: object): PictureResult[] {
-  return "pictures" in lane && Array.isArray(lane.pictures) ? (lane.pictures as PictureResult[]) : [];
-}
-
-/** Whether a run draws: then its request says how. */
-export const imageOf = (run: Run): Record<string, unknown> | null =>
-  (run.request as { image?: Record<string, unknown> | null }).image ?? null;

@@ -13,7 +13,7 @@ import { Asked } from "./Asked";
 import { Comparison } from "./Comparison";
 import { Course } from "./Course";
 import { Log } from "./Log";
-import { imageOf, Pictures } from "./Pictures";
+import { Pictures } from "./Pictures";
 import classes from "./RunDrawer.module.css";
 import { useRunLog } from "./useRunLog";
 
@@ -44,9 +44,9 @@ export function RunDrawer({ id, base, onView, onOpen }: Props) {
           <>
             <Actions run={run} base={base} onView={onView} onOpen={onOpen} />
             {run.error ? <ErrorNote error={new ImfineError(run.error)} /> : null}
-            {base && base !== id && !imageOf(run) ? <Comparison run={run} base={base} /> : null}
+            {base && base !== id && !run.request.image ? <Comparison run={run} base={base} /> : null}
             <Asked run={run} />
-            {imageOf(run) ? <Pictures run={run} /> : <Answers run={run} live={log.lanes} />}
+            {run.request.image ? <Pictures run={run} /> : <Answers run={run} live={log.lanes} />}
             <Course run={run} />
             <Log log={log} />
           </>
