@@ -18,7 +18,8 @@ from bench.harness import Pair, in_turns, line
 from imfine.core.events import Picture, PictureResult, Preview
 from imfine.core.image.generate import ImageRequest, ImageSampling, Lane, generate
 from imfine.core.image.kept import Kept
-from imfine.core.models.load_image import LoadedImageModel, load_folder
+from imfine.core.models.load import load
+from imfine.core.models.load_image import LoadedImageModel
 from imfine.core.recipe import Recipe
 
 PROMPT, SEED = "a red apple", 5
@@ -27,7 +28,7 @@ STARTER = Path(__file__).parents[1] / "starters" / "emoji-diffusion"
 
 
 def loaded(path: Path) -> LoadedImageModel:
-    return next(step for step in load_folder(path) if isinstance(step, LoadedImageModel))
+    return next(step for step in load(str(path), dtype="float32") if isinstance(step, LoadedImageModel))
 
 
 def ours(model: Any, lanes: tuple[Lane, ...], steps: int, *, previews: bool = False) -> Callable[[], None]:

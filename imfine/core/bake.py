@@ -2,7 +2,7 @@
 
 A file keeps its header, so every tensor keeps its place, shape and dtype; one tensor is in memory at a time,
 so a model of any size can be baked. The folder is whole or not there (temporary folder, fsync, rename). What
-plain formats cannot say, an eps for each norm, goes into imfine.json, which `apply_imfine_json` puts on a
+plain formats cannot say, an eps for each norm, goes into imfine.json, which `apply_norm_eps` puts on a
 loaded module; config.json keeps its one eps, and other programs lose the moves. Knows no live model and no
 gains of rows.
 """
@@ -21,11 +21,12 @@ import torch
 from torch import nn
 
 from imfine.core.events import Phase
-from imfine.core.families import layout
+from imfine.core.families import Layout
 from imfine.core.manifest import Touch, touches
 from imfine.core.models.folders import ORIGIN, locked, need_disk, staged, sync
-from imfine.core.models.local import EXTRA, Local, norm_eps, read_local
-from imfine.core.models.weights import broken, read_json, weight_files
+from imfine.core.models.local import EXTRA, Local, read_local
+from imfine.core.models.pictures import is_picture_model
+from imfine.core.models.weights import broken, prefix_of, weight_files
 from imfine.core.recipe import Recipe
 from imfine.errors import Conflict, ModelRefused, SetupError
 
@@ -71,30 +72,27 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
         with _told_when_full(target), staged(target) as stage:
             done = 0
             for file in files:
-                for size in _bake_file(file, touched, stage / file.name):
+                baked = stage / file.relative_to(source)
+                baked.parent.mkdir(exist_ok=True)
+                for size in _bake_file(file, prefix_of(file, source), touched, baked):
                     done += size
                     yield Phase("saving", done, total)
             _copy_rest(source, stage)
             _write_extra(model, recipe, stage / EXTRA)
-            for file in stage.iterdir():
-                sync(file)
-            sync(stage)
+            for path in (*stage.rglob("*"), stage):
+                sync(path)
         sync(target.parent)
 
 
-def apply_imfine_json(module: nn.Module, folder: str | Path) -> None:
-    """Sets every norm's own eps on a module just loaded from `folder`, where its imfine.json has them.
-
-    Raises:
-        ModelBroken: imfine.json names a norm that the model has not, or an eps that is no positive number.
-    """
-    own = norm_eps(Path(folder))
-    where = layout(read_json(Path(folder) / "config.json"), own)
-    for name, eps in (own or {}).items():
-        setattr(module.get_submodule(name), where.row.eps_attr, eps)
+def apply_norm_eps(module: nn.Module, layout: Layout) -> None:
+    """Sets the eps of each norm that has one of its own (imfine.json) on a module just loaded."""
+    modules = dict(module.named_modules())
+    for name, eps in layout.norm_eps.items():
+        norm = modules.get(name, modules.get(name.replace(".text_model.", ".")))
+        setattr(norm, layout.eps_attr, eps)
 
 
-def _bake_file(file: Path, touched: dict[str, Touch], target: Path) -> Iterator[int]:
+def _bake_file(file: Path, prefix: str, touched: dict[str, Touch], target: Path) -> Iterator[int]:
     """One file, checked by read_local; yields the bytes written since the last time."""
     with file.open("rb") as source, target.open("wb") as out:
         head = source.read(8)
@@ -105,7 +103,7 @@ def _bake_file(file: Path, touched: dict[str, Touch], target: Path) -> Iterator[
         entries.pop("__metadata__", None)
         for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
             start, end = entry["data_offsets"]
-            if touch := touched.get(name):
+            if touch := touched.get(prefix + name):
                 raw = _read(source, end - start, file)
                 out.write(_multiplied(raw, DTYPES[entry["dtype"]], entry["shape"], touch))
                 yield end - start
@@ -117,14 +115,19 @@ def _bake_file(file: Path, touched: dict[str, Touch], target: Path) -> Iterator[
 
 
 def _multiplied(raw: bytes, dtype: torch.dtype, shape: list[int], touch: Touch) -> bytes:
-    """W (O, I) × factors along the touched axis, in float32 or better and rounded once."""
+    """W (O, I, …) × factors along the touched axis, or mixed along its first; in float32 or better, rounded
+    once."""
     weight = torch.frombuffer(bytearray(raw), dtype=dtype).view(shape)
     exact = torch.promote_types(dtype, torch.float32)
-    factors = torch.tensor([factor for _, _, factor in touch.parts], dtype=exact)
-    sizes = torch.tensor([size for _, size, _ in touch.parts])
-    broadcast = [-1 if axis == touch.axis else 1 for axis in range(len(shape))]
-    product = weight.to(exact) * factors.repeat_interleave(sizes).view(broadcast)
-    return product.to(dtype).view(torch.uint8).numpy().tobytes()
+    if touch.matrix is not None:
+        product = torch.tensordot(torch.tensor(touch.matrix, dtype=exact), weight.to(exact), dims=1)
+    else:
+        factors = torch.tensor([factor for _, _, factor in touch.parts], dtype=exact)
+        sizes = torch.tensor([size for _, size, _ in touch.parts])
+        broadcast = [-1 if axis == touch.axis else 1 for axis in range(len(shape))]
+        product = weight.to(exact) * factors.repeat_interleave(sizes).view(broadcast)
+    made: bytes = product.to(dtype).contiguous().view(torch.uint8).numpy().tobytes()
+    return made
 
 
 def _read(source: BinaryIO, size: int, file: Path) -> bytes:
@@ -136,10 +139,16 @@ def _read(source: BinaryIO, size: int, file: Path) -> bytes:
 
 def _copy_rest(source: Path, stage: Path) -> None:
     """Config, tokenizer, licence and card; read_local has checked that no link leads out of the folder."""
-    for file in source.iterdir():
-        plain = file.suffix in KEPT or file.name.upper().startswith("LICEN")
-        if file.is_file() and plain and file.name not in (ORIGIN, EXTRA):
-            shutil.copyfile(file, stage / file.name)
+    folders = [source]
+    if is_picture_model(source):
+        folders += [file for file in source.iterdir() if file.is_dir() and not file.name.startswith(".")]
+    for folder in folders:
+        there = stage / folder.relative_to(source)
+        there.mkdir(exist_ok=True)
+        for file in folder.iterdir():
+            plain = file.suffix in KEPT or file.name.upper().startswith("LICEN")
+            if file.is_file() and plain and file.name not in (ORIGIN, EXTRA):
+                shutil.copyfile(file, there / file.name)
 
 
 def _write_extra(model: Local, recipe: Recipe, file: Path) -> None:

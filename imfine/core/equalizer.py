@@ -4,9 +4,11 @@
         ×√(ε/ε′) ↑      ↑ ×g      ↑ y·g + b·(1−g)
         EPS, into it    input     output columns: one part of a fused matrix, single heads, a norm's weight
 
-(g·W)x + b = W(g·x) + b, and norm(x; ε′) = norm(x·√(ε/ε′); ε). Weights are never touched. Hooks read the plan
-from a ContextVar, so two threads with different plans never meet, and a forward without a plan is the
-original's. Knows modules by the names its family's row gives; knows nothing of prompts, lanes or caches.
+(g·W)x + b = W(g·x) + b, and norm(x; ε′) = norm(x·√(ε/ε′); ε). A UNet's convolutions and GroupNorms see
+(B, C, H, W): y·g + b·(β−g) scales weight by g and bias by β (STYLE), M·y mixes the colours (TONE). Weights
+are never touched. Hooks read the plan from a ContextVar, so two threads with different plans never meet, and
+a forward without a plan is the original's. Knows modules by the names its family's row gives; knows nothing
+of prompts, lanes or caches.
 
 Quantised matrices (bitsandbytes' 8 and 4 bit) work by the same hooks, which see inputs, outputs and biases
 only. Untested there: no GPU has run it yet.
@@ -19,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
@@ -29,10 +31,13 @@ from torch.utils.hooks import RemovableHandle
 
 from imfine.core.families import Layout, Weight
 from imfine.core.recipe import Gains, Recipe
+from imfine.core.tones import BiasedGain
 
 KEPT_RECIPES = 256  # their gains are kept spelt out: a plan is rebuilt whenever a row joins or leaves
 Values = tuple[float, ...]
 NEUTRAL: Values = (1.0,)
+UNBIASED = BiasedGain(1.0, 1.0)
+CHANNELS_FIRST = (nn.Conv2d, nn.GroupNorm)  # they see (B, C, H, W)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,26 +46,37 @@ class Plan:
 
     inputs[module]   float32 (B, 1, 1) or (B, 1, D): what goes in is multiplied by it
     outputs[module]  float32 (B, 1, 1) or (B, 1, O): y becomes y·g + c·(1−g), c being what is not the weight's
-    (modules that see heads on an axis of their own: (B, 1, 1, 1))
+    biases[module]   float32 (B, C, 1, 1), with outputs[module]: in place of c·(1−g)
+    mixes[module]    float32 (B, C, C): y becomes M·y along its channels
+    (modules that see heads or pixels on axes of their own: (B, 1, 1, 1))
     """
 
     recipes: tuple[Recipe, ...]
-    inputs: dict[nn.Module, Tensor]
-    outputs: dict[nn.Module, Tensor]
+    inputs: dict[nn.Module, Tensor] = field(default_factory=dict)
+    outputs: dict[nn.Module, Tensor] = field(default_factory=dict)
+    biases: dict[nn.Module, Tensor] = field(default_factory=dict)
+    mixes: dict[nn.Module, Tensor] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
         return len(self.recipes)
 
     @property
+    def modules(self) -> set[nn.Module]:
+        """Those where some row's gain is not 1."""
+        return {*self.inputs, *self.outputs, *self.mixes}
+
+    @property
     def is_neutral(self) -> bool:
-        return not self.inputs and not self.outputs
+        return not self.modules
 
     @property
     def nbytes(self) -> int:
+        tables = (self.inputs, self.outputs, self.biases, self.mixes)
         storages = {
             t.untyped_storage().data_ptr(): t.untyped_storage().nbytes()
-            for t in (*self.inputs.values(), *self.outputs.values())
+            for table in tables
+            for t in table.values()
         }
         return sum(storages.values())
 
@@ -91,20 +107,19 @@ class Equalizer:
     def __init__(self, module: nn.Module, layout: Layout) -> None:
         self.layout = layout
         self._modules = dict(module.named_modules())
-        first = self._modules[f"{layout.row.stack}.0"]
-        self._device = next(first.parameters()).device
+        self._device = next(module.parameters()).device
         self._hooks: dict[tuple[str, str], RemovableHandle] = {}
         self._hooking = threading.Lock()
-        self._hooks["rows", ""] = first.register_forward_pre_hook(_begin)
+        for name in layout.entrances:
+            self._hooks["rows", name] = self._module(name).register_forward_pre_hook(_begin)
         self._spelt_out = lru_cache(KEPT_RECIPES)(self._spell_out)
         self._owners = {  # the segment that each feature of a cut side belongs to
             weight: torch.arange(len(cut)).repeat_interleave(torch.tensor([segment.size for segment in cut]))
             for weight, cut in layout.segments.items()
         }
-        every = range(layout.layers)
-        self._norms = frozenset(layout.module(i, norm) for norm in layout.row.norms for i in every)
+        self._norms = frozenset(norm for band in layout.bands for norm in band.norms)
         self._heads_apart = frozenset(  # norms of q and k see (B, T, H, head_dim)
-            layout.module(i, norm) for norm in layout.row.point_norms.values() for i in every
+            norm for band in layout.bands for norm in band.point_norms.values()
         )
 
     @contextmanager
@@ -124,6 +139,8 @@ class Equalizer:
         """
         rows: defaultdict[tuple[str, str], list[Values]] = defaultdict(lambda: [NEUTRAL] * len(recipes))
         cut: dict[tuple[str, str], Weight] = {}  # where some row has a gain per segment
+        biased: defaultdict[str, list[BiasedGain]] = defaultdict(lambda: [UNBIASED] * len(recipes))
+        mixed: dict[str, Tensor] = {}
         for row, recipe in enumerate(recipes):
             gains = self._spelt_out(recipe)
             for name, gain in gains.weights.items():
@@ -135,7 +152,25 @@ class Equalizer:
                 rows["output", name][row] = (factor,)
             for name, factor in gains.eps.items():
                 rows["input", name][row] = (factor**-0.5,)
+            for name, both in gains.biased.items():
+                biased[name][row] = both
+            for name, matrix in gains.mixed.items():
+                mixed.setdefault(name, torch.eye(len(matrix)).repeat(len(recipes), 1, 1))[row] = torch.tensor(
+                    matrix
+                )
 
+        plan = Plan(tuple(recipes))
+        self._put_gains(plan, rows, cut)
+        for name, every in biased.items():
+            self._put_biased(plan, name, every)
+        for name, matrices in mixed.items():
+            self._hook("mix", name)
+            plan.mixes[self._module(name)] = matrices.to(self._device)
+        return plan
+
+    def _put_gains(
+        self, plan: Plan, rows: dict[tuple[str, str], list[Values]], cut: dict[tuple[str, str], Weight]
+    ) -> None:
         made: dict[tuple[str, str], Tensor] = {}
         by_weight: defaultdict[Weight | None, list[tuple[str, str]]] = defaultdict(list)
         for place in rows:
@@ -143,21 +178,34 @@ class Equalizer:
         for weight, places in by_weight.items():
             made.update(zip(places, self._tensors(weight, [rows[place] for place in places]), strict=True))
 
-        plan = Plan(tuple(recipes), {}, {})
         shared: dict[tuple[str, tuple[Values, ...]], Tensor] = {}
-        for place, tensor in made.items():
+        for place, values in made.items():
             side, name = place
+            module = self._module(name)
             self._hook(side, name)
-            if name in self._heads_apart:
-                plan.outputs[self._modules[name]] = tensor.unsqueeze(-1)  # (B, 1, 1) -> (B, 1, 1, 1)
-            elif side == "output":
-                plan.outputs[self._modules[name]] = tensor
+            apart = name in self._heads_apart or isinstance(module, CHANNELS_FIRST)
+            tensor = values.unsqueeze(-1) if apart else values  # (B, 1, 1) -> (B, 1, 1, 1)
+            if side == "output":
+                plan.outputs[module] = tensor
             elif place in cut:
-                plan.inputs[self._modules[name]] = tensor
+                plan.inputs[module] = tensor
             else:  # one tensor for q, k and v with the same gains: their common input is scaled once
                 key = (name.rpartition(".")[0], tuple(rows[place]))
-                plan.inputs[self._modules[name]] = shared.setdefault(key, tensor)
-        return plan
+                plan.inputs[module] = tensor if apart else shared.setdefault(key, tensor)
+
+    def _put_biased(self, plan: Plan, name: str, every: list[BiasedGain]) -> None:
+        module = self._module(name)
+        self._hook("output", name)
+        weight = torch.tensor([each.weight for each in every], device=self._device).view(-1, 1, 1, 1)
+        bias = torch.tensor([each.bias for each in every], device=self._device).view(-1, 1, 1, 1)
+        own = _bias(module)  # (1, C, 1, 1)
+        plan.outputs[module] = weight
+        plan.biases[module] = own * (bias - weight)  # (B, C, 1, 1)
+
+    def _module(self, name: str) -> nn.Module:
+        """Text encoders are named as they are stored, with a word that some lack in memory."""
+        module: nn.Module | None = self._modules.get(name)
+        return self._modules[name.replace(".text_model.", ".")] if module is None else module
 
     def close(self) -> None:
         """Takes the hooks off."""
@@ -186,12 +234,17 @@ class Equalizer:
                 self._hooks[side, name] = self._register(side, name)
 
     def _register(self, side: str, name: str) -> RemovableHandle:
-        module, row = self._modules[name], self.layout.row
+        module, layout = self._module(name), self.layout
         handle: RemovableHandle
         if side == "input":
             handle = module.register_forward_pre_hook(_scale_input)
-        elif row.norm_offset and name in self._norms:
-            handle = module.register_forward_hook(partial(_scale_offset_norm, row.norm_offset, row.eps_attr))
+        elif side == "mix":
+            handle = module.register_forward_hook(_mix_channels)
+        elif isinstance(module, CHANNELS_FIRST):
+            handle = module.register_forward_hook(_scale_channels)
+        elif layout.norm_offset and name in self._norms:
+            scale = partial(_scale_offset_norm, layout.norm_offset, layout.eps_attr)
+            handle = module.register_forward_hook(scale)
         else:
             handle = module.register_forward_hook(_scale_output)
         return handle
@@ -226,6 +279,31 @@ def _scale_output(module: nn.Module, args: tuple[Any, ...], y: Tensor) -> Tensor
     if (bias := getattr(module, "bias", None)) is not None:
         scaled = scaled + bias * (1 - gain)
     return scaled.to(y.dtype)
+
+
+def _scale_channels(module: nn.Module, args: tuple[Any, ...], y: Tensor) -> Tensor | None:
+    live = _current.get()
+    if live is None or (gain := live.plan.outputs.get(module)) is None:
+        return None
+    bias = live.plan.biases.get(module)  # (B, C, 1, 1)
+    if bias is None:
+        bias = _bias(module) * (1 - gain)
+    return (y * gain + bias).to(y.dtype)  # (B, C, H, W) * (B, 1, 1, 1)
+
+
+def _bias(module: nn.Module) -> Tensor:
+    """(1, C, 1, 1) in float32."""
+    bias = module.bias
+    assert isinstance(bias, Tensor)
+    return bias.float().view(1, -1, 1, 1)
+
+
+def _mix_channels(module: nn.Module, args: tuple[Any, ...], y: Tensor) -> Tensor | None:
+    live = _current.get()
+    if live is None or (matrices := live.plan.mixes.get(module)) is None:
+        return None
+    mixed = torch.einsum("bij,bjhw->bihw", matrices, y.float())  # (B, C, C), (B, C, H, W)
+    return mixed.to(y.dtype)
 
 
 def _scale_offset_norm(

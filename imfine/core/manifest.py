@@ -12,6 +12,7 @@ from typing import Any
 
 from imfine.core.families import Layout, tensor_name
 from imfine.core.recipe import Recipe
+from imfine.core.tones import Matrix
 from imfine.errors import ModelBroken
 
 
@@ -21,11 +22,12 @@ class Touch:
 
     parts: tuple[tuple[str, int, float], ...]  # (label, size, factor); a label is q, or q.h3
     axis: int
+    matrix: Matrix | None = None  # TONE's: mixes the first axis; the factors are its diagonal
 
     @property
     def factor(self) -> float | None:
         """The one factor of the whole tensor; None where its parts differ."""
-        factors = {factor for _, _, factor in self.parts}
+        factors = {factor for _, _, factor in self.parts} if self.matrix is None else set()
         return factors.pop() if len(factors) == 1 else None
 
 
@@ -37,14 +39,15 @@ def touches(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...
     """
     gains = recipe.gains(layout)
     found: dict[str, Touch] = {}
+    points_of_norms = {norm: point for band in layout.bands for point, norm in band.point_norms.items()}
     for module, factor in gains.norms.items():
         name = _stored(module, tensors)
-        point = next((p for p, norm in layout.row.point_norms.items() if module.endswith(f".{norm}")), "norm")
+        point = points_of_norms.get(module, "norm")
         found[name] = Touch(((point, math.prod(tensors[name]), factor),), axis=0)
     for module, gain in gains.weights.items():
         name = _stored(module, tensors)
         segments = layout.segments[gain.weight]
-        axis = 1 if (gain.weight.heads == "in") != layout.row.transposed else 0
+        axis = 1 if (gain.weight.heads == "in") != layout.transposed else 0
         size = sum(segment.size for segment in segments)
         if len(tensors[name]) != 2 or tensors[name][axis] != size:
             raise ModelBroken(
@@ -61,13 +64,25 @@ def touches(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...
             ),
             axis,
         )
+    for module, both in gains.biased.items():
+        for of, factor in (("weight", both.weight), ("bias", both.bias)):
+            name = _stored(module, tensors, of)
+            found[name] = Touch((("style", tensors[name][0], factor),), axis=0)
+    for module, matrix in gains.mixed.items():
+        for of in ("weight", "bias"):
+            name = _stored(module, tensors, of)
+            parts = tuple(
+                (colour, 1, row[i]) for i, (colour, row) in enumerate(zip("rgb", matrix, strict=True))
+            )
+            found[name] = Touch(parts, axis=0, matrix=matrix)
     return found
 
 
 def manifest(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     """The change manifest; `tensors` are the model's parameters, name → shape.
 
-    {"tensors": [{"name", "part", "factor"} or {"name", "part", "factors": {"q": 0.8, "v.h3": 0.0}}],
+    {"tensors": [{"name", "part", "factor"} or {"name", "part", "factors": {"q": 0.8, "v.h3": 0.0}}
+                 or {"name", "part": "tone", "matrix": [[…]]}],
      "touched": N, "total": M, "parameters": those multiplied, "share": of all parameters (0–1),
      "eps": [{"norm", "from", "to"}]}
 
@@ -98,6 +113,8 @@ def manifest(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ..
 
 
 def _entry(name: str, touch: Touch) -> dict[str, Any]:
+    if touch.matrix is not None:
+        return {"name": name, "part": "tone", "matrix": [list(row) for row in touch.matrix]}
     points = dict.fromkeys(label.partition(".")[0] for label, _, _ in touch.parts)
     entry: dict[str, Any] = {"name": name, "part": " ".join(points)}
     if touch.factor is not None:
@@ -111,13 +128,13 @@ def _entry(name: str, touch: Touch) -> dict[str, Any]:
     return {**entry, "factors": factors}
 
 
-def _stored(module: str, tensors: Mapping[str, tuple[int, ...]]) -> str:
-    name = tensor_name(module, tensors)
+def _stored(module: str, tensors: Mapping[str, tuple[int, ...]], of: str = "weight") -> str:
+    name = tensor_name(module, tensors, of)
     if name is None:
         raise ModelBroken(
-            f"the model has no tensor {module}.weight, which its architecture asks for",
+            f"the model has no tensor {module}.{of}, which its architecture asks for",
             remedy="fetch the model again, from its source",
             field="model",
-            value=f"{module}.weight",
+            value=f"{module}.{of}",
         )
     return name

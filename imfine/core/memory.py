@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from imfine.core.families import Layout
+from imfine.core.families import ImageLayout, Layout, TextLayout
 from imfine.errors import OutOfMemory
 
 GIB = 1 << 30
@@ -25,6 +25,8 @@ WORKING = 256 << 20  # activations, logits and what Python itself grows by while
 PACKED_LIMIT = GIB  # bytes of weights up to which a second copy is worth its memory
 RESERVE = GIB  # left to the system, the server and the page's browser
 ROWS, TOKENS = 2, 2048  # what a card reckons with: both lanes, with a prompt and an answer of this length
+PIXELS_AT_ONCE = 512 * 512
+UNET_WIDTHS, VAE_WIDTHS = 24, 8  # activations at their largest, in feature maps of the first block's width
 BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})  # "bf16" is ARM's
 
 
@@ -138,10 +140,28 @@ def budget(memory_budget_gib: float | None = None) -> int:
     return max(0, total() - RESERVE)
 
 
-def kv_cache(layout: Layout, dtype: str, rows: int = ROWS, tokens: int = TOKENS) -> int:
+def kv_cache(layout: TextLayout, dtype: str, rows: int = ROWS, tokens: int = TOKENS) -> int:
     """Keys and values: 2 × layers × kv heads × head size for every token of every row."""
     each = 2 * layout.layers * layout.kv_heads * layout.head_dim * DTYPE_BYTES[dtype]
     return each * rows * min(tokens, layout.context_length)
+
+
+def painting(
+    layout: ImageLayout, dtype: str, pictures: int, width: int, height: int, *, guided: bool = True
+) -> int:
+    """Activations of painting so many pictures at once, beside the weights: the UNet's at its widest, or the
+    decoder's, which paints fewer at a time."""
+    rows = pictures * (2 if guided else 1)
+    latents = (width // layout.factor) * (height // layout.factor)
+    unet = rows * latents * layout.unet_width * DTYPE_BYTES[dtype] * UNET_WIDTHS
+    decoded = min(pictures, decoded_at_once(width, height)) * width * height
+    decoder = decoded * layout.vae_width * DTYPE_BYTES[dtype] * VAE_WIDTHS
+    return max(unet, decoder) + pictures * width * height * 8
+
+
+def decoded_at_once(width: int, height: int) -> int:
+    """Pictures of one decoder call: its activations are the largest, so the others go after them."""
+    return max(1, PIXELS_AT_ONCE // (width * height))
 
 
 def packs(parameters: int, dtype: str) -> bool:
@@ -150,10 +170,13 @@ def packs(parameters: int, dtype: str) -> bool:
 
 
 def needed(parameters: int, layout: Layout, dtype: str) -> int:
-    """Bytes to load a model and answer with both lanes: weights, keys and values, logits, working set."""
+    """Bytes to load a model and answer with both lanes: weights, what an answer holds, working set."""
+    weights = parameters * DTYPE_BYTES[dtype]
+    if isinstance(layout, ImageLayout):
+        return weights + painting(layout, dtype, ROWS, layout.sample_size, layout.sample_size) + WORKING
+    assert isinstance(layout, TextLayout)
     logits = 4 * ROWS * layout.vocab_size * 4  # float32, and its copies while sampling
-    weights = parameters * DTYPE_BYTES[dtype] * (2 if packs(parameters, dtype) else 1)
-    return weights + kv_cache(layout, dtype) + logits + WORKING
+    return weights * (2 if packs(parameters, dtype) else 1) + kv_cache(layout, dtype) + logits + WORKING
 
 
 def check_fits(name: str, parameters: int, layout: Layout, dtype: str, have: int) -> None:
@@ -165,7 +188,7 @@ def check_fits(name: str, parameters: int, layout: Layout, dtype: str, have: int
     if dtype == "float32" and half <= have:
         remedy = f"load it as bfloat16 ({half / 1e9:.1f} GB)"
     else:
-        most = max(0, have - kv_cache(layout, "bfloat16") - WORKING) // DTYPE_BYTES["bfloat16"]
+        most = max(0, have - (half - parameters * DTYPE_BYTES["bfloat16"])) // DTYPE_BYTES["bfloat16"]
         remedy = f"choose a model of at most {most / 1e9:.1f} billion parameters, or free memory"
     raise OutOfMemory(
         f"{name} needs {need / 1e9:.1f} GB of memory in {dtype}, {have / 1e9:.1f} GB are free",

@@ -14,21 +14,22 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from imfine.core.families import KNOBS, POINTS, Layout, Weight
+from imfine.core.families import KNOBS, POINTS, SIGNED, ImageLayout, Layout, Weight
+from imfine.core.tones import COLOURS, RELIEF, BiasedGain, Matrix, style_relief, style_words, tone_matrix
 from imfine.errors import RecipeError
 
-SIGNED = ("tone", "style")  # of image models: −1 to 1, 0 is neutral
 GAIN_MAX = 4.0
 EPS_KNOB_MIN = 0.1
 EPS_KNOB_MAX = 16.0  # without a model; Layout.eps_knob_max is the model's own
-_INDEX = r"(0|[1-9][0-9]{0,5})"
-_POINT = re.compile(rf"(?:{_INDEX}\.)?([a-z]+)(?:\.h{_INDEX})?")
-_FORMS = 'write "o" (all layers), "4.o" (layer 4) or "4.o.h3" (head 3 of layer 4)'
+_INDEX = "(?:0|[1-9][0-9]{0,5})"
+_BAND = rf"{_INDEX}|[A-Z]{{1,8}}[0-9]{{0,4}}"  # a layer, or a block of an image model: OUT04
+_POINT = re.compile(rf"(?:(?P<band>{_BAND})\.)?(?P<point>[a-z]+[12]?)(?:\.h(?P<head>{_INDEX}))?")
+_FORMS = 'write "o" (all layers), "4.o" (layer 4), "4.o.h3" (its head 3), or of a picture model "OUT04.o"'
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Gains:
     weights: Mapping[str, WeightGain]
     norms: Mapping[str, float]  # factor of the norm's stored weight
     eps: Mapping[str, float]  # eps′ / eps
+    biased: Mapping[str, BiasedGain] = field(default_factory=dict)  # STYLE: weight and bias
+    mixed: Mapping[str, Matrix] = field(default_factory=dict)  # TONE: output channels among each other
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +126,7 @@ class Recipe:
             RecipeError: a band's length is not the number of layers, a point, layer or head is not there, or
                 an eps would pass 1e-1.
         """
-        who, last = layout.row.model_type, layout.layers - 1
+        who, names = layout.row.model_type, layout.band_names
         for knob in SIGNED:
             if getattr(self, knob) != 0.0 and knob not in layout.knobs:
                 raise RecipeError(
@@ -136,8 +139,8 @@ class Recipe:
         for knob, band in self.bands.items():
             if len(band) != layout.layers:
                 raise RecipeError(
-                    f"{who} has {layout.layers} layers, got a band of {len(band)} values for {knob}",
-                    remedy=f"give {layout.layers} (layers 0–{last})",
+                    f"{who} has {layout.layers} {layout.unit}, got a band of {len(band)} values for {knob}",
+                    remedy=f"give {layout.layers} ({layout.unit} {names[0]}–{names[-1]})",
                     field=f"recipe.bands.{knob}",
                     value=len(band),
                     reason="band_length",
@@ -149,7 +152,7 @@ class Recipe:
         for layer, band_value in enumerate(self.bands.get("eps", (1.0,) * layout.layers)):
             knob_there = self.eps * band_value
             if knob_there > layout.eps_knob_max * (1 + 1e-9):
-                where = f" × band {band_value:g} in layer {layer}" if "eps" in self.bands else ""
+                where = f" × band {band_value:g} in {names[layer]}" if "eps" in self.bands else ""
                 raise RecipeError(
                     f"eps knob {self.eps:g}{where} makes eps larger than 0.1; {who} has eps {layout.eps:g}",
                     remedy=f"keep the knob (times its band) at {layout.eps_knob_max:.4g} or below",
@@ -160,23 +163,25 @@ class Recipe:
                 )
 
     def _check_point(self, name: str, layout: Layout) -> None:
-        who = layout.row.model_type
-        layer, point, head = split_point(name)
+        who, names = layout.row.model_type, layout.band_names
+        band, point, head = split_point(name)
         problem = remedy = ""
         if point not in layout.points:
             reason, problem = "unknown_point", f"{who} has no point {point}"
             remedy = f"its points are {' '.join(layout.points)}"
-        elif layer is not None and layer >= layout.layers:
-            reason, problem = "layer_range", f"{who} has {layout.layers} layers, got a point in layer {layer}"
-            remedy = f"name a layer from 0 to {layout.layers - 1}"
+        elif band is not None and band not in names:
+            reason = "layer_range"
+            problem = f"{who} has {layout.layers} {layout.unit}, got a point in {band}"
+            remedy = f"name one of its {layout.unit}, {names[0]} to {names[-1]}"
         elif head is not None and not layout.heads_of(point):
             with_heads = " ".join(p for p in layout.points if layout.heads_of(p))
             reason, problem = "no_heads", f"{point} of {who} has no single heads"
-            remedy = f"leave out .h{head}; points with heads are {with_heads}"
+            remedy = f"leave out .h{head}" + (f"; points with heads are {with_heads}" if with_heads else "")
         elif head is not None and head >= layout.heads_of(point):
             count = layout.heads_of(point)
-            kind = "key-value heads" if point in ("k", "v") and layout.kv_heads != layout.heads else "heads"
-            reason, problem = "head_range", f"{point} of {who} has {count} {kind}, got head {head}"
+            shared = point in ("k", "v") and layout.heads_of("o") != count
+            reason = "head_range"
+            problem = f"{point} of {who} has {count} {'key-value ' * shared}heads, got head {head}"
             remedy = f"name a head from 0 to {count - 1}"
         if problem:
             raise RecipeError(
@@ -194,31 +199,31 @@ class Recipe:
         weights: dict[str, WeightGain] = {}
         norms: dict[str, float] = {}
         eps: dict[str, float] = {}
-        heads: dict[tuple[int, str], dict[int, float]] = {}
-        for name, gain in self.points.items():
-            layer_, point, head = split_point(name)
-            if layer_ is not None and head is not None:
-                heads.setdefault((layer_, point), {})[head] = gain
-        knob_of = {point: knob for knob, points in layout.row.classic.items() for point in points}
-        for layer in range(layout.layers):
+        heads = self._heads()
+        knob_of = {point: knob for knob, points in layout.classic.items() for point in points}
+        names_of = {point: layout.names_of(point) for point in layout.points}
+        for layer, band in enumerate(layout.bands):
             by_point = {
-                point: self.points.get(point, 1.0) * self.points.get(f"{layer}.{point}", 1.0)
-                for point in layout.points
+                point: math.prod(
+                    self.points.get(name, 1.0) * self.points.get(f"{band.name}.{name}", 1.0) for name in names
+                )
+                for point, names in names_of.items()
             }
-            for point, module in layout.row.point_norms.items():
+            for point, module in band.point_norms.items():
                 if (gain := by_point.pop(point)) != 1.0:
-                    norms[layout.module(layer, module)] = gain
+                    norms[module] = gain
             if (gain := by_point.pop("norm")) != 1.0:
-                norms.update({layout.module(layer, norm): gain for norm in layout.row.norms})
+                norms.update(dict.fromkeys(band.norms, gain))
             if (exponent := self._knob("eps", layer) - 1.0) != 0.0:
-                eps.update({layout.module(layer, norm): 10.0**exponent for norm in layout.row.norms})
-            for weight in layout.row.weights:
+                eps.update(dict.fromkeys(band.norms, 10.0**exponent))
+            for module, weight in band.matrices:
                 values = tuple(
-                    (self._knob(knob_of[point], layer) if point in knob_of else 1.0)
-                    * by_point.get(point, 1.0)
+                    self._knob(knob_of[names_of[point][-1]], layer) * by_point.get(point, 1.0)
+                    if names_of[point][-1] in knob_of
+                    else by_point.get(point, 1.0)
                     for point in weight.points
                 )
-                single = {p: heads[layer, p] for p in weight.points if (layer, p) in heads}
+                single = {p: heads[band.name, p] for p in weight.points if (band.name, p) in heads}
                 if single or len(set(values)) > 1:
                     whole = dict(zip(weight.points, values, strict=True))
                     values = tuple(
@@ -227,8 +232,33 @@ class Recipe:
                     )
                 if any(value != 1.0 for value in values):
                     values = values[:1] if len(set(values)) == 1 else values
-                    weights[layout.module(layer, weight.module)] = WeightGain(weight, values)
+                    weights[module] = WeightGain(weight, values)
+        if isinstance(layout, ImageLayout):
+            return self._with_tones(layout, Gains(weights, norms, eps))
         return Gains(weights, norms, eps)
+
+    def _heads(self) -> dict[tuple[str, str], dict[int, float]]:
+        heads: dict[tuple[str, str], dict[int, float]] = {}
+        for name, gain in self.points.items():
+            band, point, head = split_point(name)
+            if band is not None and head is not None:
+                heads.setdefault((band, point), {})[head] = gain
+        return heads
+
+    def _with_tones(self, layout: ImageLayout, gains: Gains) -> Gains:
+        weights = dict(gains.weights)
+        if self.style != 0.0:
+            for band in layout.bands:
+                for module, weight in band.matrices:
+                    if weight.points == ("o2",) and module.startswith(f"{layout.style_block}."):
+                        before = weights[module].values[0] if module in weights else 1.0
+                        weights[module] = WeightGain(weight, (before * style_words(self.style),))
+        return replace(
+            gains,
+            weights=weights,
+            biased=dict.fromkeys(RELIEF, style_relief(self.style)) if self.style != 0.0 else {},
+            mixed={COLOURS: tone_matrix(self.tone)} if self.tone != 0.0 else {},
+        )
 
     def _knob(self, knob: str, layer: int) -> float:
         band = self.bands.get(knob)
@@ -237,12 +267,11 @@ class Recipe:
 
 
 @lru_cache(maxsize=16384)
-def split_point(name: str) -> tuple[int | None, str, int | None]:
-    """ "4.o.h3" → (4, "o", 3); "o" → (None, "o", None). The name has the form of a point."""
+def split_point(name: str) -> tuple[str | None, str, int | None]:
+    """ "4.o.h3" → ("4", "o", 3); "o" → (None, "o", None). The name has the form of a point."""
     match = _POINT.fullmatch(name)
     assert match is not None
-    layer, point, head = match.groups()
-    return (None if layer is None else int(layer)), point, (None if head is None else int(head))
+    return match["band"], match["point"], (None if match["head"] is None else int(match["head"]))
 
 
 def _number(value: Any, where: str, low: float, high: float, neutral: float = 1.0) -> float:
@@ -289,7 +318,11 @@ def _points(points: Any) -> dict[str, float]:
     for name, gain in _object(points, "recipe.points").items():
         where = f"recipe.points.{_shown(name)}"
         match = _POINT.fullmatch(name) if isinstance(name, str) else None
-        if match is None or match[2] not in POINTS or (match[3] is not None and match[1] is None):
+        if (
+            match is None
+            or match["point"] not in POINTS
+            or (match["head"] is not None and match["band"] is None)
+        ):
             raise RecipeError(
                 f"there is no point {_shown(name)}",
                 remedy=f"{_FORMS}; points are {' '.join(POINTS)}",

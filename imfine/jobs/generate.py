@@ -45,7 +45,7 @@ class TextModel:
             self.name, revision=self.revision, dtype=self.dtype, any_folder=False, settings=self.at
         )
         for step in loading:
-            yield step if isinstance(step, Phase) else Decoder(step)
+            yield step if isinstance(step, Phase) else Decoder(step)  # type: ignore[arg-type]
 
 
 def submit(live: Live, claim: Claim, at: Settings) -> Submission:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from imfine.core.families import FAMILIES, Layout, layout
+from imfine.core.families import TextLayout, layout
+from imfine.core.families.text import TEXT
 
 COMMON = {
     "vocab_size": 96,
@@ -41,13 +42,13 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "GPTNeoXForCausalLM": {**COMMON, "use_parallel_residual": True},
     "Phi3ForCausalLM": {**GQA, "rms_norm_eps": 1e-5},
 }
-ARCHITECTURES = tuple(row.architecture for row in FAMILIES)
+ARCHITECTURES = tuple(row.architecture for row in TEXT)
 
 
-def small_model(architecture: str, seed: int = 0, **changes: Any) -> tuple[nn.Module, Layout]:
+def small_model(architecture: str, seed: int = 0, **changes: Any) -> tuple[nn.Module, TextLayout]:
     """A random model in float32 whose every part is felt in its logits, and its layout."""
     torch.manual_seed(seed)
-    model_type = next(row.model_type for row in FAMILIES if row.architecture == architecture)
+    model_type = next(row.model_type for row in TEXT if row.architecture == architecture)
     config = AutoConfig.for_model(model_type, **{**CONFIGS[architecture], **changes})
     config.architectures = [architecture]
     module = AutoModelForCausalLM.from_config(config).eval()

@@ -16,10 +16,10 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 import imfine.core.bake as bake_module
-from imfine.core.bake import apply_imfine_json, bake
+from imfine.core.bake import apply_norm_eps, bake
 from imfine.core.equalizer import Equalizer
 from imfine.core.families import layout
-from imfine.core.models.local import norm_eps
+from imfine.core.models.local import norm_eps, read_local
 from imfine.core.recipe import Recipe
 from imfine.errors import Conflict, ModelRefused, RecipeError, SetupError
 
@@ -52,7 +52,7 @@ def saved(module: nn.Module, folder: Path, **options) -> Path:
 
 def loaded(folder: Path) -> nn.Module:
     module = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").eval()
-    apply_imfine_json(module, folder)
+    apply_norm_eps(module, read_local(folder).layout)
     return module
 
 

@@ -2,6 +2,7 @@ import pytest
 from small_models import ARCHITECTURES, CONFIGS, small_model
 
 from imfine.core.families import FAMILIES, family_for, layout, tensor_name
+from imfine.core.families.text import TEXT
 from imfine.errors import ModelBroken, UnsupportedArchitecture
 
 LLAMA_2_7B = {
@@ -17,24 +18,23 @@ LLAMA_2_7B = {
 
 
 def test_the_table_names_every_architecture_once():
-    assert len(set(ARCHITECTURES)) == len(FAMILIES) == 8
-    assert {row.family for row in FAMILIES} == {"llama", "gpt"}
+    assert len({row.architecture for row in FAMILIES}) == len(FAMILIES) == 10
+    assert {row.family for row in FAMILIES} == {"llama", "gpt", "stable-diffusion"}
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_module_and_tensor_of_a_row_exists(architecture):
     module, where = small_model(architecture)
     tensors = module.state_dict()
-    for layer in range(where.layers):
-        for weight, segments in where.segments.items():
-            name = where.module(layer, weight.module)
+    for band in where.bands:
+        for name, weight in band.matrices:
             assert tensor_name(name, tensors) == f"{name}.weight"
             shape = tensors[f"{name}.weight"].shape
-            out_axis = 1 if where.row.transposed else 0
+            out_axis = 1 if where.transposed else 0
             cut = shape[1 - out_axis] if weight.heads == "in" else shape[out_axis]
-            assert sum(segment.size for segment in segments) == cut
-        for norm in (*where.row.norms, *where.row.point_norms.values()):
-            eps = getattr(module.get_submodule(where.module(layer, norm)), where.row.eps_attr)
+            assert sum(segment.size for segment in where.segments[weight]) == cut
+        for norm in (*band.norms, *band.point_norms.values()):
+            eps = getattr(module.get_submodule(norm), where.eps_attr)
             assert eps == where.eps
 
 
@@ -58,7 +58,7 @@ def test_a_layout_agrees_with_transformers(architecture):
 def test_silent_configs_mean_what_transformers_takes(architecture):
     from transformers import AutoConfig
 
-    row = next(row for row in FAMILIES if row.architecture == architecture)
+    row = next(row for row in TEXT if row.architecture == architecture)
     config = AutoConfig.for_model(row.model_type)
     sizes = ("num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size")
     said = {key: getattr(config, key) for key in sizes if hasattr(config, key)}
@@ -103,7 +103,7 @@ def test_the_model_type_decides_where_no_architecture_is_named():
 def test_an_architecture_outside_the_table_is_named_with_what_is_supported(config):
     with pytest.raises(UnsupportedArchitecture) as caught:
         family_for(config)
-    assert caught.value.params["supported"] == list(ARCHITECTURES)
+    assert caught.value.params["supported"] == [row.architecture for row in FAMILIES]
     assert "LlamaForCausalLM" in str(caught.value)
     for named in config.get("architectures") or [] if isinstance(config.get("architectures"), list) else []:
         assert named in str(caught.value)

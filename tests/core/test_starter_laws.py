@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from imfine.core.bake import apply_imfine_json, bake
+from imfine.core.bake import apply_norm_eps, bake
 from imfine.core.equalizer import Equalizer
 from imfine.core.families import Layout
 from imfine.core.manifest import manifest
@@ -106,7 +106,7 @@ def test_live_equals_baked_and_reloaded(starter, original, where, ids, tmp_path)
         shutil.copy(file, tmp_path / "source")
     list(bake(tmp_path / "source", recipe, tmp_path / "baked"))
     baked = AutoModelForCausalLM.from_pretrained(tmp_path / "baked", dtype=torch.float32).eval()
-    apply_imfine_json(baked, tmp_path / "baked")
+    apply_norm_eps(baked, read_local(tmp_path / "baked").layout)
     tuned, reloaded = live(original, where, [recipe], ids), logits(baked, ids)
     assert (tuned - reloaded).abs().max() < 1e-4 * reloaded.abs().max()
     assert torch.equal(tuned.argmax(-1), reloaded.argmax(-1))

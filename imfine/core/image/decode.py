@@ -12,13 +12,6 @@ from imfine.core.image.denoise import broken
 from imfine.core.image.model import ImageModel
 from imfine.core.recipe import Recipe
 
-PIXELS_AT_ONCE = 512 * 512  # a decoder's activations are its largest: more pictures go one after another
-
-
-def at_once(width: int, height: int) -> int:
-    """Pictures of one decoder call."""
-    return max(1, PIXELS_AT_ONCE // (width * height))
-
 
 def decode(model: ImageModel, latents: Tensor, recipes: Sequence[Recipe]) -> np.ndarray:
     """(B, C, h, w) -> uint8 (B, H, W, 3), rounded as diffusers' image processor does.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
 
 from imfine.core.events import Notice
 from imfine.core.image.kept import Encoding
@@ -47,19 +46,11 @@ def encode(model: ImageModel, texts: Sequence[Text]) -> list[Encoding]:
 
 
 def touches_encoders(model: ImageModel, recipe: Recipe) -> bool:
-    """Whether a plan of this recipe has anything to do in a text encoder. In doubt, yes."""
+    """Whether a plan of this recipe has anything to do in a text encoder."""
     if recipe.is_neutral:
         return False
-    plan = model.equalizer.plan([recipe])
-    touched = [
-        key
-        for table in vars(plan).values()
-        if isinstance(table, dict)
-        for key in table
-        if isinstance(key, nn.Module)
-    ]
     own = {module for encoder in model.text_encoders for module in encoder.modules()}
-    return not touched or any(module in own for module in touched)
+    return not own.isdisjoint(model.equalizer.plan([recipe]).modules)
 
 
 def check_words(words: Any, field: str) -> str:

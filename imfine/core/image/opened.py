@@ -16,8 +16,6 @@ import torch
 from imfine.core import memory
 from imfine.core.events import Event, LaneEnd, Picture
 from imfine.core.image import schedulers
-from imfine.core.image.decode import at_once
-from imfine.core.image.denoise import vae_factor
 from imfine.core.image.encode import check_words, cut_notice
 from imfine.core.image.kept import Finished
 from imfine.core.image.model import ImageModel
@@ -28,8 +26,6 @@ from imfine.core.models.languages import language_notice
 from imfine.core.recipe import Recipe
 from imfine.errors import OutOfMemory
 from imfine.version import VERSION
-
-UNET_WIDTHS, VAE_WIDTHS = 24, 8  # activations at their largest, in feature maps of the first block's width
 
 
 @dataclass(eq=False)
@@ -163,32 +159,24 @@ def open_request(model: ImageModel, request_id: str, request: ImageRequest) -> t
     return opened, [*notices, *again]
 
 
-def needed(model: ImageModel, pictures: int, width: int, height: int, *, guided: bool) -> int:
-    """Bytes that painting so many pictures at once takes beside the weights; an estimate from above."""
-    factor = vae_factor(model)
-    rows = pictures * (2 if guided else 1)
-    unet, vae = model.unet.config, model.vae.config
-    latents = (width // factor) * (height // factor)
-    painting = rows * latents * unet.block_out_channels[0] * model.dtype.itemsize * UNET_WIDTHS
-    decoded = min(pictures, at_once(width, height)) * width * height
-    decoding = decoded * vae.block_out_channels[0] * model.dtype.itemsize * VAE_WIDTHS
-    return int(max(painting, decoding)) + pictures * width * height * 8
-
-
 def _check_memory(opened: Opened) -> None:
     model, sampling = opened.model, opened.sampling
-    assert sampling.width is not None
-    assert sampling.height is not None
     pictures = len(opened.missing())
     if not pictures:
         return
-    guided = (sampling.guidance or 0) > 1
-    need = needed(model, pictures, sampling.width, sampling.height, guided=guided)
+    guided, dtype = (sampling.guidance or 0) > 1, str(model.dtype).removeprefix("torch.")
+
+    def needed(count: int) -> int:
+        assert sampling.width is not None
+        assert sampling.height is not None
+        return memory.painting(model.layout, dtype, count, sampling.width, sampling.height, guided=guided)
+
+    need = needed(pictures)
     on_gpu = model.device.startswith("cuda")
     have = torch.cuda.mem_get_info(model.device)[0] if on_gpu else memory.available()
     if need > have:
         size = f"{sampling.width} × {sampling.height}"
-        one = needed(model, 1, sampling.width, sampling.height, guided=guided)
+        one = needed(1)
         remedy = "ask for fewer pictures or lanes" if one <= have else "ask for a smaller picture"
         raise OutOfMemory(
             f"{pictures} pictures of {size} need {need / 1e9:.1f} GB, {have / 1e9:.1f} are free",

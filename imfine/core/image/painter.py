@@ -21,7 +21,7 @@ import torch
 
 from imfine.core.events import Event, Phase, Preview, Result
 from imfine.core.image import png
-from imfine.core.image.decode import at_once, decode
+from imfine.core.image.decode import decode
 from imfine.core.image.denoise import Denoising, Row
 from imfine.core.image.kept import Finished
 from imfine.core.image.model import ImageModel
@@ -29,6 +29,7 @@ from imfine.core.image.opened import Opened, Series, open_request
 from imfine.core.image.preview import colour_map, preview
 from imfine.core.image.request import ImageRequest
 from imfine.core.image.results import finish, live_fingerprint
+from imfine.core.memory import decoded_at_once
 from imfine.errors import ImfineError, OutOfMemory
 
 Events = list[Event]
@@ -131,7 +132,7 @@ def _painted(opened: Opened, todo: Sequence[tuple[Series, int]]) -> Iterator[Eve
     start = opened.seconds
     assert sampling.width is not None
     assert sampling.height is not None
-    size = at_once(sampling.width, sampling.height)
+    size = decoded_at_once(sampling.width, sampling.height)
     finished: list[tuple[Series, Finished]] = []
     for first in range(0, len(todo), size):
         some = todo[first : first + size]

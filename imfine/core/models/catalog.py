@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imfine.core import memory
-from imfine.core.families import Layout, layout
+from imfine.core.families import Layout, TextLayout, layout
 from imfine.core.models import hub
 from imfine.core.models.folders import read_origin
 from imfine.core.models.known import ALIASES, KNOWN, SHIPPED, STARTERS, Known, Starter, starter
-from imfine.core.models.local import Local, norm_eps, read_local
-from imfine.core.models.weights import read_json
+from imfine.core.models.local import Local, is_model, norm_eps, read_config, read_local
 from imfine.errors import ImfineError, ModelNotFound, ModelRefused
 from imfine.settings import Settings
 
@@ -55,6 +54,7 @@ class Card:
     gated: bool
     starter: bool
     revision: str | None
+    image: dict[str, Any] | None = None  # how an image model's makers advise to draw: steps, guidance
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -68,7 +68,7 @@ def cards(settings: Settings) -> list[Card]:
     for name, path, source in _folders(settings):
         found.setdefault(name, _try_card(name, path, source, settings))
     for repo, path in hub.cached():
-        if (path / "config.json").exists():
+        if is_model(path):
             found.setdefault(repo, _try_card(repo, path, "hub", settings))
     for known in KNOWN:
         if known.id not in found:
@@ -89,7 +89,7 @@ def find(ref: str, settings: Settings, *, any_folder: bool, revision: str | None
     for name, path, source in _folders(settings):
         if name == ref:
             return _card(name, path, source, settings)
-    if ref.startswith(("/", ".", "~")) or (any_folder and _is_model(Path(ref))):
+    if ref.startswith(("/", ".", "~")) or (any_folder and is_model(Path(ref))):
         path = _path(ref, settings, any_folder)
         return _card(_name_of(path, settings), path, "local", settings)
     ref = ALIASES.get(ref, ref)
@@ -143,13 +143,13 @@ def layout_of(card: Card) -> Layout:
     Raises: ModelBroken, UnsupportedArchitecture.
     """
     if card.path is not None and Path(card.path).is_dir():
-        return layout(read_json(Path(card.path) / "config.json"), norm_eps(Path(card.path)))
+        return layout(read_config(Path(card.path)), norm_eps(Path(card.path)))
     return describe(card)[0]
 
 
 def _config(card: Card) -> dict[str, Any]:
     if card.path is not None:
-        return read_json(Path(card.path) / "config.json")
+        return read_config(Path(card.path))
     each = starter(card.id) or next((known for known in KNOWN if known.id == card.id), None)
     if each is None:  # a GGUF file on the Hub tells nothing before it is here
         raise ModelNotFound(
@@ -173,21 +173,17 @@ def _gguf_tensors(local: Local) -> dict[str, dict[str, Any]]:
         key for key, name in MODEL_ARCH_NAMES.items() if name == gguf.metadata["general.architecture"]
     )
     names = get_tensor_name_map(arch, where.layers)
-    modules = [weight.module for weight in where.row.weights] + [
-        *where.row.norms,
-        *where.row.point_norms.values(),
-    ]
     ours = {
-        names.get_name(where.module(layer, module)): where.module(layer, module)
-        for layer in range(where.layers)
-        for module in modules
+        names.get_name(module): module
+        for band in where.bands
+        for module in (*(name for name, _ in band.matrices), *band.norms, *band.point_norms.values())
     }
-    matrices = {weight.module for weight in where.row.weights}
+    matrices = {name for band in where.bands for name, _ in band.matrices}
     found = {}
     for tensor in gguf.tensors.values():
         stem, _, suffix = tensor.name.rpartition(".")
         module = ours.get(stem, stem)
-        turned = where.row.transposed and module.split(".", 3)[-1] in matrices and suffix == "weight"
+        turned = where.transposed and module in matrices and suffix == "weight"
         shape = tensor.shape[::-1] if turned else tensor.shape
         found[f"{module}.{suffix}"] = {"shape": list(shape), "dtype": GGMLQuantizationType(tensor.kind).name}
     return found
@@ -226,10 +222,6 @@ def _path(ref: str, settings: Settings, any_folder: bool) -> Path:
     return path
 
 
-def _is_model(path: Path) -> bool:
-    return (path / "config.json").is_file() or (path.suffix == ".gguf" and path.is_file())
-
-
 def _name_of(path: Path, settings: Settings) -> str:
     """The shortest name that finds this path again: its folder's name in a models directory, or the path."""
     real = path.resolve()
@@ -254,7 +246,7 @@ def _folders(settings: Settings) -> Iterator[tuple[str, Path, Source]]:
             continue
         root = home.resolve()
         for path in paths:
-            if not NAME.fullmatch(path.name) or not _is_model(path):
+            if not NAME.fullmatch(path.name) or not is_model(path):
                 continue
             if starter(path.name) is not None and source == "made":
                 continue
@@ -286,6 +278,7 @@ def _card(name: str, path: Path, source: Source, settings: Settings) -> Card:
         licence=facts.get("licence"),
         languages=facts.get("languages"),
         revision=facts.get("revision"),
+        image=facts.get("image"),
     )
 
 
@@ -306,6 +299,7 @@ def _empty(name: str, source: Source) -> dict[str, Any]:
         "gated": False,
         "starter": source == "starter",
         "revision": None,
+        "image": None,
     }
 
 
@@ -316,7 +310,7 @@ def _sizes(where: Layout | None, parameters: int | None, settings: Settings) -> 
         "family": where.family if where else None,
         "architecture": where.architecture if where else None,
         "layers": where.layers if where else None,
-        "context_length": where.context_length if where else None,
+        "context_length": where.context_length if isinstance(where, TextLayout) else None,
         "parameters": parameters,
         "memory_needed": need,
         "dtype": dtype,
@@ -386,7 +380,7 @@ def _hub_card(ref: hub.Ref, settings: Settings) -> Card:
     where, parameters, config_folder = None, remote.parameters, None
     if ref.file is None:
         config_folder = hub.check_configs(remote)
-        where = layout(read_json(config_folder / "config.json"))
+        where = layout(read_config(config_folder))
     if parameters is None:  # 16 bits a weight, as nearly all are kept
         parameters = (
             sum(size for file, size in remote.files.items() if file.endswith(".safetensors")) // 2 or None

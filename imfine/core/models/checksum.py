@@ -29,7 +29,7 @@ def checksum(folder: Path, home: Path) -> str:
         if not isinstance(entry, list) or entry[:2] != facts or len(entry) != 3:
             entry, fresh = [*facts, sha256(file)], True
             known[key] = entry
-        lines.append((entry[2], file.name))
+        lines.append((entry[2], file.relative_to(folder)))
     if fresh:
         _write(memory, known)
     if len(lines) == 1:

@@ -15,17 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import torch
 from transformers import PreTrainedModel
 
 from imfine.core import memory
-from imfine.core.bake import apply_imfine_json
+from imfine.core.bake import apply_norm_eps
 from imfine.core.equalizer import Equalizer
 from imfine.core.events import Event, Phase
-from imfine.core.families import Layout
+from imfine.core.families import ImageLayout, TextLayout
 from imfine.core.models.catalog import Card, find
 from imfine.core.models.checksum import checksum
 from imfine.core.models.fingerprint import fingerprint
@@ -42,6 +42,9 @@ from imfine.errors import Invalid
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
 
+if TYPE_CHECKING:
+    from imfine.core.models.load_image import LoadedImageModel
+
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
@@ -54,7 +57,7 @@ class LoadedModel:
     device: str
     module: PreTrainedModel
     tokenizer: Any
-    layout: Layout
+    layout: TextLayout
     equalizer: Equalizer
     checksum: str
     fingerprint: str
@@ -105,7 +108,7 @@ def load(
     device: str | None = None,
     any_folder: bool = True,
     settings: Settings | None = None,
-) -> Iterator[Phase | LoadedModel]:
+) -> Iterator[Phase | LoadedModel | LoadedImageModel]:
     """Fetches the model if it is not here, reads it, and yields it last; before that, bytes of each phase.
 
     Memory is checked before weights are fetched or read. `dtype` None: bfloat16 where the processor has it.
@@ -124,12 +127,18 @@ def load(
         card = find(ref, settings, any_folder=any_folder, revision=revision)
     assert card.path is not None
     local = read_local(Path(card.path))
+    _use_cores()
     memory.check_fits(card.id, local.parameters, local.layout, dtype, _room(device))
+    if isinstance(local.layout, ImageLayout):
+        from imfine.core.models.load_image import read_pictures  # diffusers
+
+        yield from read_pictures(card, local, dtype, device, settings)
+        return
+    assert isinstance(local.layout, TextLayout)
     folder = local.path
     if folder.suffix == ".gguf":
         folder = converted_dir(local.path, settings)
         yield from _converted(local.path, folder, settings)
-    _use_cores()
     module: PreTrainedModel | None = None
     with ThreadPoolExecutor(1, "checksum") as pool:
         digest = pool.submit(checksum, folder, settings.home)
@@ -139,7 +148,7 @@ def load(
             else:
                 module = step
         assert module is not None, "read_module yields the module last"
-        apply_imfine_json(module, folder)
+        apply_norm_eps(module, local.layout)
         if device == "cpu" and memory.packs(local.parameters, dtype):
             pack(module)
         weights = digest.result()
@@ -197,19 +206,19 @@ class Warm:
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
-        self._models: OrderedDict[tuple[Any, ...], LoadedModel] = OrderedDict()
+        self._models: OrderedDict[tuple[Any, ...], LoadedModel | LoadedImageModel] = OrderedDict()
         self._loading: dict[tuple[Any, ...], Phase] = {}
         self._changed = threading.Condition()
 
     @property
-    def models(self) -> list[LoadedModel]:
+    def models(self) -> list[LoadedModel | LoadedImageModel]:
         """Those in memory, the one used last at the end."""
         with self._changed:
             return list(self._models.values())
 
     def get(
         self, ref: str, *, revision: str | None = None, dtype: str | None = None, device: str | None = None
-    ) -> Iterator[Phase | LoadedModel]:
+    ) -> Iterator[Phase | LoadedModel | LoadedImageModel]:
         """As `load`, from memory where it is there."""
         key = (ref, revision, dtype, device)
         while True:
@@ -228,16 +237,16 @@ class Warm:
                 yield phase
         yield from [model] if model is not None else self._load(key)
 
-    def _load(self, key: tuple[Any, ...]) -> Iterator[Phase | LoadedModel]:
+    def _load(self, key: tuple[Any, ...]) -> Iterator[Phase | LoadedModel | LoadedImageModel]:
         ref, revision, dtype, device = key
         try:
             self._make_room(self._wanted(ref, revision, dtype))
             for step in load(ref, revision=revision, dtype=dtype, device=device):
                 with self._changed:
-                    if isinstance(step, LoadedModel):
-                        self._models[key] = step
-                    else:
+                    if isinstance(step, Phase):
                         self._loading[key] = step
+                    else:
+                        self._models[key] = step
                     self._changed.notify_all()
                 yield step
         finally:  # also when whoever asked leaves half-way: the next in line loads then

@@ -1,14 +1,12 @@
-"""Loads a Stable Diffusion folder (diffusers' layout) with progress: UNet, text encoders, VAE, tokenizers.
+"""Reads a Stable Diffusion folder into memory with progress: UNet, text encoders, VAE, tokenizers.
 
-No network, no pickles, no safety checker, no code of the model's own. Does not yet know single-file
-checkpoints, recipes or memory estimates; load.py does not call it yet.
+What may be opened was decided before (local.py): no pickles, no safety checker, no code of the model's own.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,129 +15,110 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from imfine.core.bands import band_names
+from imfine.core import memory
+from imfine.core.bake import apply_norm_eps
+from imfine.core.equalizer import Equalizer
 from imfine.core.events import Phase
+from imfine.core.families import ImageLayout
+from imfine.core.image.kept import Kept
+from imfine.core.models.catalog import Card
+from imfine.core.models.checksum import checksum
 from imfine.core.models.fingerprint import fingerprint
-from imfine.core.models.folders import sha256
-from imfine.core.models.local import check_links
-from imfine.core.models.weights import broken, read_json
-from imfine.errors import ModelNotFound, ModelRefused
+from imfine.core.models.local import Local
+from imfine.core.models.module import DTYPES
+from imfine.core.models.pictures import parts_of, tokenizers_of
+from imfine.core.models.weights import INDEX, broken, read_json, weight_files
+from imfine.settings import Settings
 
-PIPELINES = ("StableDiffusionPipeline", "StableDiffusionXLPipeline")
 CLASSES: dict[str, Any] = {
     "UNet2DConditionModel": UNet2DConditionModel,
     "AutoencoderKL": AutoencoderKL,
     "CLIPTextModel": CLIPTextModel,
     "CLIPTextModelWithProjection": CLIPTextModelWithProjection,
 }
-PARTS = ("text_encoder", "text_encoder_2", "unet", "vae")
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedImageModel:
-    """Modules in eval mode, grads off. `checksum`: over the weight files; `fingerprints`: of each part in
-    memory when it was loaded."""
+    """An image model in memory, with the equalizer on it. `checksum`: over the weight files; `fingerprints`:
+    of each part in memory when it was loaded."""
 
     id: str
-    path: Path
+    revision: str
     dtype: torch.dtype
     device: str
-    band_names: tuple[str, ...]
-    unet: UNet2DConditionModel
+    unet: nn.Module  # a UNet2DConditionModel
     text_encoders: tuple[nn.Module, ...]
     tokenizers: tuple[CLIPTokenizer, ...]
-    vae: AutoencoderKL
+    vae: nn.Module  # an AutoencoderKL
     scheduler_config: dict[str, Any]
+    layout: ImageLayout
+    equalizer: Equalizer
     checksum: str
     fingerprints: dict[str, str]
+    card: Card
+    path: Path
+    kept: Kept = field(default_factory=Kept)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its weights."""
+        modules: tuple[nn.Module, ...] = (self.unet, *self.text_encoders, self.vae)
+        return sum(p.nbytes for module in modules for p in (*module.parameters(), *module.buffers()))
 
 
-def load_folder(
-    path: Path, *, dtype: torch.dtype = torch.float32, device: str = "cpu"
+def read_pictures(
+    card: Card, local: Local, dtype: str, device: str, settings: Settings
 ) -> Iterator[Phase | LoadedImageModel]:
-    """Yields a Phase for each part read and the model last.
+    """Yields a Phase of bytes for each part, and the model last.
 
-    Raises: ModelNotFound, ModelRefused, ModelBroken.
+    Raises: ModelBroken.
     """
-    if not (path / "model_index.json").is_file():
-        raise ModelNotFound(
-            f"{path.name} holds no diffusers model",
-            remedy="name a folder with model_index.json",
-            field="model",
-            value=str(path),
-        )
-    index = read_json(path / "model_index.json")
-    if index.get("_class_name") not in PIPELINES:
-        raise ModelRefused(
-            f"{path.name} is a {str(index.get('_class_name'))[:100]}, which is not supported",
-            remedy=f"choose a {' or '.join(PIPELINES)}",
-            field="model",
-        )
-    check_links(path)
-    parts = [part for part in PARTS if _named(index, part)]
-    for part in ("text_encoder", "unet", "vae"):
-        if part not in parts:
-            raise broken(path, f"its model_index.json names no {part}")
-    modules: dict[str, Any] = {}
-    digests: list[str] = []
-    for done, part in enumerate(parts):
-        yield Phase("loading", done=done, total=len(parts), unit="parts")
-        modules[part] = _read(path, index, part, dtype).to(device)
-        digests += [f"{sha256(file)}  {part}/{file.name}\n" for file in _weights(path, part)]
-    scheduler = path / "scheduler" / "scheduler_config.json"
-    if not scheduler.is_file():
-        raise broken(path, "it has no scheduler/scheduler_config.json")
-    names = [name for name in ("tokenizer", "tokenizer_2") if _named(index, name)]
+    layout, folder = local.layout, local.path
+    assert isinstance(layout, ImageLayout)
+    index = read_json(folder / INDEX)
+    sizes = {part: _bytes(folder / part) for part in parts_of(index)}
+    modules: dict[str, nn.Module] = {}
+    for part, name in ((part, index[part][1]) for part in sizes):
+        yield Phase("loading", sum(sizes[each] for each in modules), sum(sizes.values()))
+        modules[part] = _read(folder / part, CLASSES[name], DTYPES[dtype]).to(device)
+    yield Phase("loading", sum(sizes.values()), sum(sizes.values()))
+    together = nn.ModuleDict(modules)
+    apply_norm_eps(together, layout)
+    weights = checksum(folder, settings.home)
+    encoders = tuple(modules[part] for part in sizes if part.startswith("text_encoder"))
     yield LoadedImageModel(
-        id=path.name,
-        path=path,
-        dtype=dtype,
+        id=card.id,
+        revision=card.revision or weights[:12],
+        dtype=DTYPES[dtype],
         device=device,
-        band_names=band_names(modules["unet"].config),
         unet=modules["unet"],
-        text_encoders=tuple(modules[part] for part in parts if part.startswith("text_encoder")),
+        text_encoders=encoders,
         tokenizers=tuple(
-            CLIPTokenizer.from_pretrained(str(path / name), local_files_only=True) for name in names
+            CLIPTokenizer.from_pretrained(str(each), local_files_only=True) for each in tokenizers_of(folder)
         ),
         vae=modules["vae"],
-        scheduler_config=read_json(scheduler),
-        checksum=hashlib.sha256("".join(digests).encode()).hexdigest(),
+        scheduler_config=local.config["scheduler"],
+        layout=layout,
+        equalizer=Equalizer(together, layout),
+        checksum=weights,
         fingerprints={part: fingerprint(module) for part, module in modules.items()},
+        card=replace(card, dtype=dtype, memory_needed=memory.needed(local.parameters, layout, dtype)),
+        path=folder,
     )
 
 
-def _named(index: dict[str, Any], part: str) -> bool:
-    value = index.get(part)
-    return isinstance(value, list) and len(value) == 2 and value[1] is not None
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in weight_files(folder))
 
 
-def _weights(path: Path, part: str) -> list[Path]:
-    return sorted((path / part).glob("*.safetensors"))
-
-
-def _read(path: Path, index: dict[str, Any], part: str, dtype: torch.dtype) -> nn.Module:
-    named = index[part][1]
-    if named not in CLASSES:
-        raise ModelRefused(
-            f"{path.name} has a {str(named)[:100]} as {part}, which is not supported",
-            remedy=f"choose a model made of {', '.join(CLASSES)}",
-            field="model",
-        )
-    if not (path / part).is_dir():
-        raise broken(path, f"it has no folder {part}")
-    check_links(path / part)
-    if not _weights(path, part):
-        raise broken(path, f"{part} has no .safetensors file")
+def _read(folder: Path, kind: Any, dtype: torch.dtype) -> nn.Module:
+    variant = "fp16" if any(".fp16." in file.name for file in weight_files(folder)) else None
+    named = {"dtype": dtype} if kind.__name__.startswith("CLIP") else {"torch_dtype": dtype}
     try:
-        module: nn.Module = (
-            CLASSES[named].from_pretrained(
-                str(path / part), dtype=dtype, local_files_only=True, use_safetensors=True
-            )
-            if named.startswith("CLIP")
-            else CLASSES[named].from_pretrained(
-                str(path / part), torch_dtype=dtype, local_files_only=True, use_safetensors=True
-            )
+        module: nn.Module = kind.from_pretrained(
+            str(folder), local_files_only=True, use_safetensors=True, variant=variant, **named
         )
     except Exception as error:  # whatever a malformed file makes the libraries raise
-        raise broken(path, f"{part} cannot be read: {str(error)[:200]}") from error
+        raise broken(folder, f"it cannot be read: {str(error)[:200]}") from error
     return module.eval().requires_grad_(False)

@@ -13,10 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imfine.core.families import Layout, layout
+from imfine.core.families import Layout, TextLayout, layout
+from imfine.core.image.sampling import RANGES
 from imfine.core.models.folders import read_origin
 from imfine.core.models.gguf import config_of, read_gguf
-from imfine.core.models.weights import TensorInfo, broken, parameters_of, read_folder, read_json, weight_files
+from imfine.core.models.pictures import is_picture_model, parts_of, read_configs, tokenizers_of
+from imfine.core.models.weights import (
+    INDEX,
+    TensorInfo,
+    broken,
+    parameters_of,
+    read_folder,
+    read_json,
+    weight_files,
+)
 from imfine.errors import ModelNotFound, ModelRefused
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
@@ -37,7 +47,7 @@ class Local:
     parameters: int
     size_on_disk: int
     expanded_size: int | None  # of a GGUF file, once it is read
-    facts: dict[str, Any]  # name, licence, languages, revision: of origin.json, else of README.md
+    facts: dict[str, Any]  # name, licence, languages, revision, image: of origin.json, else of README.md
 
 
 def read_local(path: Path) -> Local:
@@ -47,6 +57,8 @@ def read_local(path: Path) -> Local:
     """
     if path.is_file() and path.suffix == ".gguf":
         return _gguf(path)
+    if path.is_dir() and is_picture_model(path):
+        return _pictures(path)
     if not path.is_dir() or not (path / "config.json").exists():
         raise ModelNotFound(
             f"{path.name} holds no model",
@@ -60,7 +72,8 @@ def read_local(path: Path) -> Local:
     check_pickles(path, [file.name for file in path.iterdir()])
     where = layout(config, norm_eps(path))
     check_tokenizer(path)
-    tensors = parameters_of(read_folder(path), where.tied_embeddings)
+    tied = isinstance(where, TextLayout) and where.tied_embeddings
+    tensors = parameters_of(read_folder(path), tied)
     return Local(
         path=path,
         config=config,
@@ -71,6 +84,44 @@ def read_local(path: Path) -> Local:
         expanded_size=None,
         facts=read_origin(path) or front_matter(path / "README.md"),
     )
+
+
+def _pictures(path: Path) -> Local:
+    parts = parts_of(read_json(path / INDEX))
+    for folder in (path, *(path / part for part in parts), *tokenizers_of(path)):
+        if not folder.is_dir():
+            raise broken(path, f"it has no folder {folder.name}")
+        check_links(folder, root_of(path))
+    config = read_configs(path)
+    for part in parts:
+        check_code(path / part)
+        check_pickles(path / part, [file.name for file in (path / part).iterdir()], f"{told(path)}/{part}")
+    where = layout(config, norm_eps(path))
+    for tokenizer in tokenizers_of(path):
+        check_tokenizer(tokenizer)
+    tensors = parameters_of(read_folder(path), tied=False)
+    return Local(
+        path=path,
+        config=config,
+        layout=where,
+        tensors=tensors,
+        parameters=sum(tensor.size for tensor in tensors.values()),
+        size_on_disk=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+        expanded_size=None,
+        facts=read_origin(path) or front_matter(path / "README.md"),
+    )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json, or all configs of an image model. Raises: ModelBroken, ModelRefused."""
+    return read_configs(folder) if is_picture_model(folder) else read_json(folder / "config.json")
+
+
+def is_model(path: Path) -> bool:
+    """By its names alone; `read_local` tells whether it can be used."""
+    if path.is_dir():
+        return (path / "config.json").is_file() or is_picture_model(path)
+    return path.suffix == ".gguf" and path.is_file()
 
 
 def _gguf(path: Path) -> Local:
@@ -105,9 +156,9 @@ def root_of(folder: Path) -> Path:
     return real
 
 
-def check_links(folder: Path) -> None:
-    """Raises: ModelRefused when a file of the folder is a link that leads out of it."""
-    root = root_of(folder)
+def check_links(folder: Path, root: Path | None = None) -> None:
+    """Raises: ModelRefused when a file of the folder is a link that leads out of it (out of `root`)."""
+    root = root or root_of(folder)
     for file in folder.iterdir():
         if file.is_symlink() and not file.resolve().is_relative_to(root):
             raise ModelRefused(
@@ -138,13 +189,13 @@ def check_code(folder: Path) -> None:
             )
 
 
-def check_pickles(folder: Path, names: list[str]) -> None:
+def check_pickles(folder: Path, names: list[str], model: str | None = None) -> None:
     """Raises: ModelRefused for pickled weights alone, ModelNotFound for none at all."""
     if any(name.endswith(".safetensors") for name in names):
-        if not (folder / "model.safetensors.index.json").exists() and not weight_files(folder):
+        if not weight_files(folder):
             raise broken(folder, "it has several .safetensors files and no model.safetensors.index.json")
         return
-    refuse_without_safetensors(told(folder), names)
+    refuse_without_safetensors(model or told(folder), names)
 
 
 def refuse_without_safetensors(model: str, names: list[str]) -> None:
@@ -201,7 +252,26 @@ def front_matter(readme: Path) -> dict[str, Any]:
         return {}
     if not isinstance(head, dict):
         return {}
-    return {"licence": _word(head.get("license")), "languages": languages_of(head.get("language"))}
+    facts = {"licence": _word(head.get("license")), "languages": languages_of(head.get("language"))}
+    return facts | {"image": _drawing(head.get("inference"))}
+
+
+def _drawing(inference: Any) -> dict[str, Any] | None:
+    """How a card advises to draw: {"steps", "guidance"}, as the Hub's `inference.parameters` name them."""
+    parameters = inference.get("parameters") if isinstance(inference, dict) else None
+    if not isinstance(parameters, dict):
+        return None
+    steps, guidance = parameters.get("num_inference_steps"), parameters.get("guidance_scale")
+    found: dict[str, Any] = {}
+    if isinstance(steps, int) and _within("steps", steps):
+        found["steps"] = steps
+    if isinstance(guidance, (int, float)) and _within("guidance", guidance):
+        found["guidance"] = float(guidance)
+    return found or None
+
+
+def _within(name: str, value: float) -> bool:
+    return not isinstance(value, bool) and RANGES[name].low <= value <= RANGES[name].high
 
 
 def languages_of(value: Any) -> list[str] | None:

@@ -18,6 +18,9 @@ from typing import Any
 
 from imfine.errors import ModelBroken
 
+INDEX = "model_index.json"  # of an image model; its weights lie in its parts
+PARTS = ("text_encoder", "text_encoder_2", "unet", "vae")
+STEMS = ("model", "diffusion_pytorch_model")
 MAX_HEADER = 100_000_000  # bytes; the safetensors library's own limit
 MAX_CONFIG = 100_000_000  # bytes of a JSON file we read (tokenizer.json of large vocabularies is some 20 MB)
 ITEM_BYTES = {
@@ -25,8 +28,8 @@ ITEM_BYTES = {
     "I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1,
 }  # fmt: skip
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
-# Buffers that old files carry beside the parameters: causal masks and rotary frequencies.
-BUFFERS = re.compile(r"\.(attn|attention)\.(masked_)?bias$|rotary_emb\.inv_freq$")
+# Buffers that old files carry beside the parameters: causal masks, rotary frequencies, positions.
+BUFFERS = re.compile(r"\.(attn|attention)\.(masked_)?bias$|rotary_emb\.inv_freq$|\.position_ids$")
 HEADS = frozenset({"lm_head.weight", "embed_out.weight"})  # the output layer, the embedding's twin where tied
 
 
@@ -132,29 +135,43 @@ def _span(file: Path, name: str, entry: Any) -> tuple[int, int]:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files of a model's folder: what its index names, else its one file; [] when it has
-    none.
+    """The safetensors files of a model's folder: what its index names, else its one file; of an image model
+    those of all its parts. [] when it has none.
 
     Raises: ModelBroken when the index is malformed or names a file outside the folder.
     """
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        weight_map = read_json(index).get("weight_map")
-        if not isinstance(weight_map, dict) or not weight_map:
-            raise broken(index, "it has no weight_map")
-        names = {name for name in weight_map.values() if isinstance(name, str)}
-        for name in names:
-            if Path(name).name != name or not name.endswith(".safetensors"):
-                raise broken(index, f"it names {name!r:.100}, which is not a safetensors file of this folder")
-        return [folder / name for name in sorted(names)]
-    single = folder / "model.safetensors"
-    if single.exists():
-        return [single]
-    return sorted(folder.glob("*.safetensors"))[:1] if len([*folder.glob("*.safetensors")]) == 1 else []
+    if (folder / INDEX).exists():
+        return [file for part in PARTS if (folder / part).is_dir() for file in weight_files(folder / part)]
+    for variant in ("", "fp16"):
+        for stem in STEMS:
+            index = folder / f"{stem}.safetensors.index{variant and f'.{variant}'}.json"
+            if index.exists():
+                return _indexed(folder, index)
+            single = folder / f"{stem}{variant and f'.{variant}'}.safetensors"
+            if single.exists():
+                return [single]
+    only = sorted(folder.glob("*.safetensors"))
+    return only if len(only) == 1 else []
+
+
+def _indexed(folder: Path, index: Path) -> list[Path]:
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise broken(index, "it has no weight_map")
+    names = {name for name in weight_map.values() if isinstance(name, str)}
+    for name in names:
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise broken(index, f"it names {name!r:.100}, which is not a safetensors file of this folder")
+    return [folder / name for name in sorted(names)]
+
+
+def prefix_of(file: Path, folder: Path) -> str:
+    """What an image model's tensors are told apart by: "unet."; "" for a file of the folder itself."""
+    return "" if file.parent == folder else f"{file.parent.name}."
 
 
 def read_folder(folder: Path) -> dict[str, TensorInfo]:
-    """All tensors of a model's folder, from every shard.
+    """All tensors of a model's folder, from every shard; those of an image model under their part's name.
 
     Raises: ModelBroken when a shard is missing, malformed, or repeats a tensor of another.
     """
@@ -162,7 +179,7 @@ def read_folder(folder: Path) -> dict[str, TensorInfo]:
     for file in weight_files(folder):
         if not file.exists():
             raise broken(file, "the index names it and it is not there")
-        found = read_safetensors(file)
+        found = {prefix_of(file, folder) + name: each for name, each in read_safetensors(file).items()}
         if twice := tensors.keys() & found.keys():
             raise broken(file, f"{min(twice)} is in another shard too")
         tensors |= found

@@ -120,12 +120,14 @@ def test_encodings_are_kept_unless_the_recipe_reaches_the_encoder(made: Any) -> 
     list(generate(model, request()))
     calls: list[int] = []
     model.text_encoders[0].register_forward_hook(lambda module, args, out: calls.append(1))
-    list(generate(model, request((Lane("tuned", Recipe(attn=1.9)),))))
+    *blocks, _ = [1.0] * model.layout.layers
+    unet_only = Recipe(attn=2.0, bands={"attn": [*blocks, 0.5]})
+    list(generate(model, request((Lane("tuned", unet_only),))))
     assert not calls
     list(generate(model, request((Lane("tuned", Recipe(mlp=1.1)),))))
     assert calls
-    assert touches_encoders(model, Recipe(mlp=1.1))
-    assert not touches_encoders(model, Recipe(attn=1.1))
+    assert touches_encoders(model, Recipe(bands={"mlp": [*blocks, 1.1]}))
+    assert not touches_encoders(model, unet_only)
 
 
 def test_equal_lanes_share_a_row(made: Any) -> None:

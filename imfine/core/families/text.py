@@ -1,46 +1,28 @@
-"""ONE table: architecture → where its layers, points and norms are. Plain Python.
+"""Rows of the table for text models, and how a config.json becomes a layout by them. Plain Python.
 
-Knows names and sizes only: no tensor, no recipe, no torch. A new architecture is a new row at the end of this
-file, never an `if` elsewhere: recipes, manifests, the live equalizer and the bake all read the row.
-
-A layer is made of matrices. Each holds one point (`self_attn.q_proj` is q) or several (GPT-2's `attn.c_attn`
-is q|k|v), and may be cut into heads on its output side (q, k, v) or its input side (o). `Layout.segments`
-says in which order points and heads lie along that side; a gain is always a gain of whole segments.
+A new architecture is a new row at the end of this file, never an `if` elsewhere.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from imfine.errors import ModelBroken, UnsupportedArchitecture
+from imfine.core.families.layout import (
+    POINTS,
+    Band,
+    Layout,
+    Segment,
+    Weight,
+    broken,
+    checked_norm_eps,
+    positive,
+    whole_number,
+)
 
-POINTS = ("q", "k", "v", "o", "gate", "up", "down", "norm")
-KNOBS = ("eps", "attn", "mlp")
-EPS_LIMIT = 0.1  # the largest eps a knob may make
 MAX_LAYERS = 1024  # a config that claims more is malformed
-
-
-@dataclass(frozen=True)
-class Weight:
-    """One matrix of a layer: the points stored in it, in their order along its output features."""
-
-    module: str
-    points: tuple[str, ...]
-    heads: Literal["out", "in"] | None = None  # the side that is cut into heads
-    interleaved: bool = False  # head by head (q, k, v) instead of all of q, all of k, all of v
-
-
-@dataclass(frozen=True)
-class Segment:
-    """`size` neighbouring features of a matrix, all of one point and (where there are heads) of one head."""
-
-    point: str
-    head: int | None
-    size: int
 
 
 @dataclass(frozen=True)
@@ -69,63 +51,29 @@ class Family:
         return tuple(point for point in POINTS if point in stored)
 
 
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """One concrete model, from its config alone."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TextLayout(Layout):
+    """A text model: its bands are its layers."""
 
     row: Family
-    layers: int
     heads: int
     kv_heads: int
     head_dim: int
     hidden_size: int
     intermediate_size: int
-    eps: float
     context_length: int
     vocab_size: int
     tied_embeddings: bool
-    norm_eps: Mapping[str, float] = field(
-        default_factory=dict
-    )  # norms with an eps of their own (imfine.json)
 
-    @property
-    def family(self) -> str:
-        return self.row.family
-
-    @property
-    def architecture(self) -> str:
-        return self.row.architecture
-
-    @property
-    def kind(self) -> Literal["text", "image"]:
-        """What the model answers with. Every row of the table is a text model's so far."""
-        return "text"
-
-    @property
-    def knobs(self) -> tuple[str, ...]:
-        return KNOBS
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """In the order of a recipe's bands."""
-        return tuple(map(str, range(self.layers)))
-
-    @property
-    def points(self) -> tuple[str, ...]:
-        return self.row.points
+    kind = "text"
+    unit = "layers"
 
     @property
     def qk_norm(self) -> bool:
         """q and k are normalised: a gain on their projections is not felt, one on their norms is."""
         return bool(self.row.point_norms)
 
-    @property
-    def eps_knob_max(self) -> float:
-        """The knob that makes the largest eps 1e-1; 5 at eps 1e-5."""
-        return max(1.0, 1.0 + math.log10(EPS_LIMIT / max(self.eps, *self.norm_eps.values(), 0.0)))
-
     def heads_of(self, point: str) -> int:
-        """How many heads of this point have a gain of their own; k and v have kv heads. 0: none."""
         return self._heads_of.get(point, 0)
 
     @cached_property
@@ -137,37 +85,9 @@ class Layout:
             if point not in self.row.point_norms  # whose weight is shared by all heads
         }
 
-    @cached_property
-    def segments(self) -> dict[Weight, tuple[Segment, ...]]:
-        """Every matrix's segments along its cut side (the output side where it has none)."""
-        return {weight: tuple(self._cut(weight)) for weight in self.row.weights}
-
-    def _cut(self, weight: Weight) -> Iterator[Segment]:
-        if weight.heads is None:
-            size = {"gate": self.intermediate_size, "up": self.intermediate_size, "down": self.hidden_size}
-            yield from (Segment(point, None, size[point]) for point in weight.points)
-            return
-        count = {"q": self.heads, "o": self.heads, "k": self.kv_heads, "v": self.kv_heads}
-        if weight.interleaved:
-            pairs = [(point, head) for head in range(self.heads) for point in weight.points]
-        else:
-            pairs = [(point, head) for point in weight.points for head in range(count[point])]
-        yield from (Segment(point, head, self.head_dim) for point, head in pairs)
-
-    def module(self, layer: int, name: str) -> str:
-        return f"{self.row.stack}.{layer}.{name}"
-
-    def eps_of(self, norm: str) -> float:
-        return self.norm_eps.get(norm, self.eps)
-
     def to_json(self) -> dict[str, Any]:
         return {
-            "kind": self.kind,
-            "knobs": list(self.knobs),
-            "band_names": list(self.band_names),
-            "family": self.family,
-            "architecture": self.architecture,
-            "layers": self.layers,
+            **super().to_json(),
             "heads": self.heads,
             "kv_heads": self.kv_heads,
             "head_dim": self.head_dim,
@@ -176,54 +96,15 @@ class Layout:
             "vocab_size": self.vocab_size,
             "context_length": self.context_length,
             "tied_embeddings": self.tied_embeddings,
-            "eps": self.eps,
-            "eps_knob_max": self.eps_knob_max,
-            "points": list(self.points),
             "heads_of": {point: self.heads_of(point) for point in self.points if self.heads_of(point)},
             "qk_norm": self.qk_norm,
-            "classic": {knob: list(points) for knob, points in self.row.classic.items()},
         }
 
 
-def tensor_name(module: str, names: Mapping[str, Any]) -> str | None:
-    """The stored weight of a module. Checkpoints of the bare model (GPT-2's) leave out the first word."""
-    full = f"{module}.weight"
-    return next((name for name in (full, full.partition(".")[2]) if name in names), None)
-
-
-def family_for(config: Mapping[str, Any]) -> Family:
-    """The row for a config.json.
-
-    Raises:
-        UnsupportedArchitecture: the table has no row for it.
-    """
-    named = config.get("architectures")
-    architecture = named[0] if isinstance(named, list) and named else None
-    for row in FAMILIES:
-        if architecture == row.architecture or (
-            architecture is None and config.get("model_type") == row.model_type
-        ):
-            return row
-    asked = str(architecture or config.get("model_type") or "a config without an architecture")[:100]
-    supported = [row.architecture for row in FAMILIES]
-    raise UnsupportedArchitecture(
-        f"{asked} is not supported",
-        remedy=f"choose a model of one of {', '.join(supported)}",
-        field="model",
-        value=asked,
-        architecture=asked,
-        supported=supported,
-    )
-
-
-def layout(config: Mapping[str, Any], norm_eps: Mapping[str, float] | None = None) -> Layout:
-    """Everything about one model from its config.json; `norm_eps`: what its imfine.json says, if it has one.
-
-    Raises:
-        UnsupportedArchitecture: the table has no row for it.
-        ModelBroken: a size is missing or no positive whole number, an eps no positive number.
-    """
-    row = family_for(config)
+def text_layout(
+    row: Family, config: Mapping[str, Any], norm_eps: Mapping[str, float] | None = None
+) -> TextLayout:
+    """From config.json. Raises: ModelBroken."""
 
     def found(word: str) -> Any:
         value = config.get(row.keys.get(word, word))
@@ -231,53 +112,62 @@ def layout(config: Mapping[str, Any], norm_eps: Mapping[str, float] | None = Non
 
     def count(word: str, otherwise: int | None = None, most: int = 2**31) -> int:
         value = found(word)
-        if value is None:
-            value = otherwise
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:
-            raise _broken(row.keys.get(word, word), value, f"a whole number from 1 to {most}")
-        return value
+        return whole_number(row.keys.get(word, word), otherwise if value is None else value, most)
 
     layers = count("num_hidden_layers", most=MAX_LAYERS)
     heads, hidden_size = count("num_attention_heads"), count("hidden_size")
     kv_heads = count("num_key_value_heads", otherwise=heads)
     if heads % kv_heads:
-        raise _broken("num_key_value_heads", kv_heads, f"a divisor of the {heads} heads")
-    eps = _positive(row.keys["eps"], found("eps"))
-    norms = {f"{row.stack}.{layer}.{norm}" for layer in range(layers) for norm in row.norms}
-    for norm, value in (norm_eps or {}).items():
-        _positive(norm, value, file="imfine.json")
-        if norm not in norms:
-            raise _broken(norm, value, "the eps of a norm of this model", file="imfine.json")
-    return Layout(
+        raise broken("num_key_value_heads", kv_heads, f"a divisor of the {heads} heads")
+    head_dim = count("head_dim", otherwise=hidden_size // heads)
+    intermediate_size = count("intermediate_size", otherwise=4 * hidden_size)
+    counts = {"q": heads, "o": heads, "k": kv_heads, "v": kv_heads}
+    sizes = {"gate": intermediate_size, "up": intermediate_size, "down": hidden_size}
+    bands = tuple(_band(row, layer) for layer in range(layers))
+    return TextLayout(
         row=row,
-        layers=layers,
+        bands=bands,
+        segments={weight: tuple(_cut(weight, counts, head_dim, sizes)) for weight in row.weights},
+        entrances=(f"{row.stack}.0",),
+        points=row.points,
+        classic=row.classic,
+        eps=positive(row.keys["eps"], found("eps")),
+        norm_eps=checked_norm_eps(norm_eps, {norm for band in bands for norm in band.norms}),
+        eps_attr=row.eps_attr,
+        norm_offset=row.norm_offset,
+        transposed=row.transposed,
         heads=heads,
         kv_heads=kv_heads,
-        head_dim=count("head_dim", otherwise=hidden_size // heads),
+        head_dim=head_dim,
         hidden_size=hidden_size,
-        intermediate_size=count("intermediate_size", otherwise=4 * hidden_size),
-        eps=eps,
+        intermediate_size=intermediate_size,
         context_length=count("max_position_embeddings"),
         vocab_size=count("vocab_size"),
         tied_embeddings=bool(found("tie_word_embeddings")),
-        norm_eps=dict(norm_eps or {}),
     )
 
 
-def _positive(key: str, value: Any, file: str = "config.json") -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise _broken(key, value, "a number above 0", file)
-    return float(value)
-
-
-def _broken(key: str, value: Any, wanted: str, file: str = "config.json") -> ModelBroken:
-    return ModelBroken(
-        f"{file} has {key} = {value!r:.60}; it must be {wanted}",
-        remedy=f"fetch the model again, or mend its {file}",
-        field="model",
-        value=value,
-        key=key,
+def _band(row: Family, layer: int) -> Band:
+    stack = f"{row.stack}.{layer}"
+    return Band(
+        name=str(layer),
+        matrices=tuple((f"{stack}.{weight.module}", weight) for weight in row.weights),
+        norms=tuple(f"{stack}.{norm}" for norm in row.norms),
+        point_norms={point: f"{stack}.{norm}" for point, norm in row.point_norms.items()},
     )
+
+
+def _cut(
+    weight: Weight, counts: Mapping[str, int], head_dim: int, sizes: Mapping[str, int]
+) -> Iterator[Segment]:
+    if weight.heads is None:
+        yield from (Segment(point, None, sizes[point]) for point in weight.points)
+        return
+    if weight.interleaved:
+        pairs = [(point, head) for head in range(counts["q"]) for point in weight.points]
+    else:
+        pairs = [(point, head) for point in weight.points for head in range(counts[point])]
+    yield from (Segment(point, head, head_dim) for point, head in pairs)
 
 
 LLAMA = Family(
@@ -338,7 +228,7 @@ GPT2 = Family(
     transposed=True,
 )
 
-FAMILIES: tuple[Family, ...] = (
+TEXT: tuple[Family, ...] = (
     LLAMA,
     GPT2,
     replace(
