@@ -103,3 +103,14 @@ def test_tone_is_saturation(made: Any) -> None:
     assert colours == sorted(colours)
     assert colours[0] < 1 < colours[2] / 2
     assert abs(float(grey.mean()) - float(muted.mean())) < 3, "brightness stays"
+
+
+def test_style_is_relief(made: Any) -> None:
+    model = made("starter")
+    styles = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    series = [
+        drawn(model, *(Recipe(style=s) for s in styles), seed=n, steps=10, guidance=3.0) for n in (3, 4)
+    ]
+    sharp = np.mean([[measures.sharpness(each) for each in pictures] for pictures in series], axis=0)
+    assert list(sharp) == sorted(sharp), sharp
+    assert sharp[-1] > 1.1 * sharp[0]
