@@ -521,12 +521,14 @@ class ModelDetail(Out):
 
 
 class TouchedTensor(BaseModel):
-    """One `factor` for the whole tensor, or `factors` where its parts differ."""
+    """One `factor` for the whole tensor, `factors` where its parts differ, or TONE's `matrix` along its
+    outputs."""
 
     name: str
     part: str
     factor: float | None = None
     factors: dict[str, float] | None = None
+    matrix: list[list[float]] | None = None
 
 
 class EpsChange(BaseModel):

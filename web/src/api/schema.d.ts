@@ -1551,7 +1551,8 @@ export interface components {
         };
         /**
          * TouchedTensor
-         * @description One `factor` for the whole tensor, or `factors` where its parts differ.
+         * @description One `factor` for the whole tensor, `factors` where its parts differ, or TONE's `matrix` along its
+         *     outputs.
          */
         TouchedTensor: {
             /** Name */
@@ -1564,6 +1565,8 @@ export interface components {
             factors?: {
                 [key: string]: number;
             } | null;
+            /** Matrix */
+            matrix?: number[][] | null;
         };
         /** Worker */
         Worker: {

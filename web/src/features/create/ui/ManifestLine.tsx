@@ -84,11 +84,13 @@ function Details({ manifest }: { manifest: Manifest }) {
             <tr key={`${tensor.name}-${i}`}>
               <td>{tensor.name}</td>
               <td>
-                {tensor.factors
-                  ? Object.entries(tensor.factors)
-                      .map(([part, factor]) => `${part} ${formatGain(factor)}`)
-                      .join(", ")
-                  : formatGain(tensor.factor ?? 1)}
+                {tensor.matrix
+                  ? t("manifest.mixed")
+                  : tensor.factors
+                    ? Object.entries(tensor.factors)
+                        .map(([part, factor]) => `${part} ${formatGain(factor)}`)
+                        .join(", ")
+                    : formatGain(tensor.factor ?? 1)}
               </td>
             </tr>
           ))}
