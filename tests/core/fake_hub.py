@@ -54,7 +54,7 @@ def answer(hub: Hub, handler: BaseHTTPRequestHandler) -> None:
 
 
 def described(hub: Hub, repo: str) -> dict[str, Any]:
-    files = sorted(hub.repos[repo].iterdir())
+    files = sorted(file for file in hub.repos[repo].rglob("*") if file.is_file())
     return {
         "_id": "1",
         "id": repo,
@@ -66,7 +66,10 @@ def described(hub: Hub, repo: str) -> dict[str, Any]:
         "likes": 1,
         "tags": [],
         "cardData": {"license": "mit", "language": ["en", "ko"]},
-        "siblings": [{"rfilename": file.name, "size": file.stat().st_size, "blobId": "x"} for file in files],
+        "siblings": [
+            {"rfilename": str(file.relative_to(hub.repos[repo])), "size": file.stat().st_size, "blobId": "x"}
+            for file in files
+        ],
     }
 
 

@@ -1,14 +1,12 @@
 """The Hugging Face Hub: what a repository has, its safe files fetched into the standard cache, three clear
 errors.
 
-HF_HOME, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean elsewhere. Only the files a text model
-needs are ever fetched: safetensors, JSON, templates, vocabularies. Knows no torch, and not what is done
-with a model.
+HF_HOME, HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE mean what they mean elsewhere. Only the files a model needs
+are ever fetched (repository.py). Knows no torch, and not what is done with a model.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import re
 import threading
 from collections.abc import Iterator
@@ -19,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from imfine.core.events import Phase
+from imfine.core.models import repository
 from imfine.core.models.folders import need_disk
-from imfine.core.models.local import check_code, has_tokenizer, languages_of, refuse_without_safetensors
+from imfine.core.models.local import check_code, has_tokenizer, is_model, languages_of
+from imfine.core.models.pictures import is_picture_model, is_whole_picture_model
 from imfine.core.models.weights import weight_files
 from imfine.errors import ModelGated, ModelNotFound, ModelRefused, NoNetwork, SetupError
 
@@ -29,16 +29,6 @@ REF = re.compile(
     r"(?:/(?P<file>[\w.-]{1,150}\.gguf))?(?:@(?P<revision>[A-Za-z0-9][\w./-]{0,150}))?",
     re.ASCII,
 )
-SAFE = (
-    "*.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-    "special_tokens_map.json", "added_tokens.json", "vocab.json", "model.safetensors.index.json",
-    "imfine.json", "chat_template.json", "tokenizer.model", "merges.txt", "vocab.txt", "*.jinja", "README.md",
-)  # fmt: skip
-SMALL = (
-    "config.json",
-    "tokenizer_config.json",
-    "generation_config.json",
-)  # fetched and read before the weights
 TIMEOUT_S = 10.0
 
 
@@ -99,6 +89,8 @@ def is_whole(folder: Path, ref: Ref) -> bool:
     """All weights and the tokenizer of a snapshot are here (a cancelled download leaves some of them)."""
     if ref.file is not None:
         return (folder / ref.file).exists()
+    if is_picture_model(folder):
+        return is_whole_picture_model(folder)
     if not (folder / "config.json").exists():
         return False
     files = weight_files(folder)
@@ -132,7 +124,7 @@ def ask(ref: Ref) -> Remote:
     return Remote(
         ref=ref,
         commit=info.sha or ref.revision or "main",
-        files=wanted(ref, sizes),
+        files=_wanted(ref, sizes),
         parameters=int(counts) if counts else None,
         gated=bool(info.gated),
         licence=licence if isinstance(licence, str) else None,
@@ -140,43 +132,25 @@ def ask(ref: Ref) -> Remote:
     )
 
 
-def wanted(ref: Ref, sizes: dict[str, int]) -> dict[str, int]:
-    """Of a repository's files those we would fetch: the named GGUF, else safetensors with config and
-    tokenizer.
-
-    Raises: ModelNotFound (no such GGUF, no weights), ModelRefused (pickled weights only).
-    """
-    if ref.file is not None:
-        if ref.file not in sizes:
-            raise ModelNotFound(
-                f"{ref.repo} has no file {ref.file}",
-                remedy="name one of: "
-                + (", ".join(name for name in sizes if name.endswith(".gguf")) or "none"),
-                field="model",
-                value=ref.repo,
-            )
-        return {ref.file: sizes[ref.file]}
-    names = [
-        name for name in sizes if any(fnmatch.fnmatchcase(name, safe) for safe in SAFE) and "/" not in name
-    ]
-    weights = [name for name in names if name.endswith(".safetensors")]
-    if not weights:
-        refuse_without_safetensors(ref.repo, list(sizes))
-    if "model.safetensors.index.json" in names:
-        weights = [
-            name for name in weights if re.fullmatch(r"model-\d+-of-\d+\.safetensors", name)
-        ] or weights
-    elif "model.safetensors" in names:
-        weights = ["model.safetensors"]
-    return {name: sizes[name] for name in names if not name.endswith(".safetensors") or name in weights}
+def _wanted(ref: Ref, sizes: dict[str, int]) -> dict[str, int]:
+    """The GGUF file that is named, else what `repository.wanted` says."""
+    if ref.file is None:
+        return repository.wanted(ref.repo, sizes)
+    if ref.file not in sizes:
+        raise ModelNotFound(
+            f"{ref.repo} has no file {ref.file}",
+            remedy="name one of: " + (", ".join(name for name in sizes if name.endswith(".gguf")) or "none"),
+            field="model",
+            value=ref.repo,
+        )
+    return {ref.file: sizes[ref.file]}
 
 
 def _fetch_configs(remote: Remote) -> Path | None:
     """The small configs alone, so that a model is judged before gigabytes come; their snapshot folder."""
     folder = None
-    for name in SMALL:
-        if name in remote.files:
-            folder = _download(remote, name, None).parent
+    for name in repository.small(remote.files):
+        folder = _download(remote, name, None).parents[name.count("/")]
     return folder
 
 
@@ -184,10 +158,10 @@ def check_configs(remote: Remote) -> Path:
     """Fetches and judges the small configs. Raises: ModelRefused (code of its own), ModelNotFound (no
     config)."""
     folder = _fetch_configs(remote)
-    if folder is None or not (folder / "config.json").exists():
+    if folder is None or not is_model(folder):
         raise ModelNotFound(
-            f"{remote.ref.repo} has no config.json",
-            remedy="choose a text model that transformers can load",
+            f"{remote.ref.repo} has neither config.json nor model_index.json",
+            remedy="choose a text model that transformers can load, or a Stable Diffusion of diffusers",
             field="model",
             value=remote.ref.repo,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from imfine.core.models.weights import INDEX, PARTS, broken, read_json
+from imfine.core.models.weights import INDEX, PARTS, broken, read_json, weight_files
 from imfine.errors import ModelRefused
 
 CLASSES = {
@@ -61,3 +61,18 @@ def read_configs(folder: Path) -> dict[str, Any]:
 def tokenizers_of(folder: Path) -> tuple[Path, ...]:
     index = read_json(folder / INDEX)
     return tuple(folder / name for name in parts_of(index, TOKENIZERS))
+
+
+def is_whole_picture_model(folder: Path) -> bool:
+    """Every part's weights and config are here (a cancelled download leaves some of them)."""
+    index = read_json(folder / INDEX)
+    needed = [folder / SCHEDULER]
+    for part in parts_of(index):
+        files = weight_files(folder / part) if (folder / part).is_dir() else []
+        if not files:
+            return False
+        needed += [folder / part / "config.json", *files]
+    names = parts_of(index, TOKENIZERS)
+    return all(file.exists() for file in needed) and all(
+        any((folder / name).glob("*.json")) for name in names
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 from fake_hub import COMMIT, Hub, serve_hub
 from gguf_files import write
 from model_folders import edit_config, save_model
+from small_pictures import loaded, save
 
 
 @pytest.fixture
@@ -144,3 +146,42 @@ def test_a_gguf_is_fetched_when_it_is_named(hub: Hub, tiny: Path, tmp_path: Path
     wrong = imfine("pull", "me/tiny/other.gguf", hub=hub)
     assert wrong.code == 2
     assert "name one of: tiny.gguf" in wrong.err
+
+
+def test_an_image_model_is_fetched_in_half_precision_and_draws(hub: Hub, home: Path, tmp_path: Path) -> None:
+    folder = save("sd1", tmp_path / "remote")
+    for file in list(folder.rglob("*.safetensors")):
+        shutil.copyfile(file, file.with_name(file.name.replace(".safetensors", ".fp16.safetensors")))
+        file.with_suffix(".bin").write_bytes(b"cposix")
+    (folder / "v1-5-pruned.safetensors").write_bytes(b"all of it once more")
+    (folder / "safety_checker").mkdir()
+    (folder / "safety_checker" / "model.safetensors").write_bytes(b"not wanted")
+    hub.repos["me/painter"] = folder
+    told = json.loads(imfine("inspect", "me/painter", "--json", hub=hub).out)
+    assert told["layout"]["image"]["sample_size"] == 16
+    assert told["card"]["family"] == "stable-diffusion"
+    assert not any("safetensors" in line for line in hub.asked)
+    assert imfine("pull", "me/painter", hub=hub).code == 0
+    snapshot = tmp_path / "hf" / "hub" / "models--me--painter" / "snapshots" / COMMIT
+    names = {str(file.relative_to(snapshot)) for file in snapshot.rglob("*.*") if file.is_file()}
+    weights = {name for name in names if name.endswith(".safetensors")}
+    assert weights == {
+        f"{part}.fp16.safetensors"
+        for part in ("unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model")
+    }
+    assert not any(name.endswith(".bin") for name in names)
+    card = json.loads(imfine("inspect", "me/painter", "--json", HF_HUB_OFFLINE="1").out)["card"]
+    assert (card["ready"], card["revision"]) == (True, COMMIT)
+    assert loaded(snapshot).layout.layers == 14
+
+
+def test_an_image_model_of_pickles_is_refused_before_anything_comes(
+    hub: Hub, home: Path, tmp_path: Path
+) -> None:
+    folder = save("sd1", tmp_path / "remote")
+    for file in list(folder.rglob("*.safetensors")):
+        file.rename(file.with_suffix(".bin"))
+    hub.repos["me/painter"] = folder
+    said = imfine("pull", "me/painter", hub=hub)
+    assert said.code == 2
+    assert "pickled" in said.err
