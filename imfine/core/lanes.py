@@ -26,14 +26,27 @@ class Lane:
     prompt: Prompt | None = None
 
 
+# shall what one request alone waits for be broken off? None: what all of them wait for
+BreaksOff = Callable[[str | None], bool]
+
+
+def never(request_id: str | None) -> bool:
+    """A step is carried through."""
+    return False
+
+
 class Batch(Protocol):
     """A warm model's batch: core.text.decoder.Decoder or core.image.painter.Painter."""
 
     @property
+    def rows(self) -> int: ...
+    @property
+    def free_rows(self) -> int: ...
+    @property
     def busy(self) -> bool: ...
     def join(self, request_id: str, request: Any) -> None: ...
     def leave(self, request_id: str) -> list[Event]: ...
-    def step(self) -> list[tuple[str, Event | ImfineError]]: ...
+    def step(self, breaks_off: BreaksOff = never) -> list[tuple[str, Event | ImfineError]]: ...
 
 
 def check_lanes(lanes: Sequence[Lane]) -> None:

@@ -83,6 +83,12 @@ class Client:
         body = {"attempt": claim.attempt, "seq": seq, "events": events}
         return bool(self._post(f"runs/{claim.run}/events", body)["cancel"])
 
+    def upload(self, claim: Claim, sha256: str, png: bytes) -> None:
+        """A picture's file, before the event that tells of it. The same once more does no harm."""
+        path = f"runs/{claim.run}/artifacts/{sha256}"
+        params = {"attempt": claim.attempt}
+        retried(lambda: self._asked("PUT", path, params=params, content=png), self.stopping)
+
     def heartbeat(self, claim: Claim) -> bool:
         """True: the run is to be cancelled. One try: the next is a second away."""
         return bool(self._once(f"runs/{claim.run}/heartbeat", {"attempt": claim.attempt})["cancel"])
@@ -99,9 +105,12 @@ class Client:
         return retried(lambda: self._once(path, body), self.stopping)
 
     def _once(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._asked("POST", path, json=body)
+
+    def _asked(self, method: str, path: str, **what: Any) -> dict[str, Any]:
         """Raises: Gone, Unavailable, Unauthorized; ImfineError where the server refuses what we sent."""
         try:
-            response = self.http.post(path, json=body)
+            response = self.http.request(method, path, **what)
         except httpx.TransportError as reason:
             raise Unavailable(f"the server {self.server_url} does not answer: {reason!r}") from reason
         if response.status_code in (404, 409):

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,6 +14,7 @@ class Stub:
         self.posts: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, list[tuple[int, dict[str, Any]]]] = {}  # by the path's last word, next first
         self.cancel = False
+        self.slow: dict[str, float] = {}  # seconds that an answer takes, by the same word
         self.claim: dict[str, Any] = {
             "run": RUN,
             "kind": "generate",
@@ -30,7 +32,18 @@ class Stub:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self.answer(json.loads(self.body()))
+
+            def do_PUT(self) -> None:
+                path, _, query = self.path.rpartition("?")
+                body = {"sha256": path.rpartition("/")[2], "query": query, "data": self.body()}
+                self.path = "upload"
+                self.answer(body)
+
+            def body(self) -> bytes:
+                return self.rfile.read(int(self.headers["Content-Length"]))
+
+            def answer(self, body: dict[str, Any]) -> None:
                 status, answer = stub.answer(self.path.removeprefix("/api/worker/"), body)
                 data = json.dumps(answer).encode()
                 self.send_response(status)
@@ -58,6 +71,7 @@ class Stub:
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         verb = path.rpartition("/")[2]
         self.posts.append((verb, body))
+        time.sleep(self.slow.get(verb, 0))
         if self.answers.get(verb):
             return self.answers[verb].pop(0)
         if verb == "claim":
