@@ -169,6 +169,15 @@ def test_tune_in_words_says_both_answers_and_what_the_move_did(home: Path) -> No
         (["--max-new-tokens", "0"], "sampling.max_new_tokens"),
         (["--dtype", "int8"], "dtype"),
         (["--prompt", ""], "prompt"),
+        (["--tone", "0.5"], "recipe.tone"),
+        (["--style", "0"], "recipe.style"),
+        (["--negative", ""], "image.negative"),
+        (["--steps", "20"], "image.steps"),
+        (["--guidance", "3"], "image.guidance"),
+        (["--scheduler", "ddim"], "image.scheduler"),
+        (["--size", "64x64"], "image.size"),
+        (["--count", "2"], "image.count"),
+        (["--out", "."], "out"),
     ],
 )
 def test_what_is_asked_wrongly_ends_with_2_and_the_field(home: Path, words: list[str], field: str) -> None:

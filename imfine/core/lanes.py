@@ -5,7 +5,7 @@ Knows no model, and not what a lane answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +33,19 @@ BreaksOff = Callable[[str | None], bool]
 def never(request_id: str | None) -> bool:
     """A step is carried through."""
     return False
+
+
+def pair(recipe: Recipe | Mapping[str, Any] | None, knobs: Mapping[str, Any]) -> tuple[Lane, Lane]:
+    """The original's lane and the tuned model's, which `compare` is asked for by a recipe or by its parts.
+
+    Raises: Invalid where both are given; RecipeError.
+    """
+    if recipe is not None and knobs:
+        raise Invalid(
+            f"compare got a recipe and {', '.join(knobs)}", remedy="give one or the other", field="recipe"
+        )
+    tuned = recipe if isinstance(recipe, Recipe) else Recipe.parse(knobs if recipe is None else recipe)
+    return Lane("base"), Lane("tuned", tuned)
 
 
 class Batch(Protocol):
