@@ -1,6 +1,7 @@
 """A server's worker API that remembers what it was told, and can be away, slow or of another opinion."""
 
 import json
+import socket
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ class Stub:
         self.answers: dict[str, list[tuple[int, dict[str, Any]]]] = {}  # by the path's last word, next first
         self.cancel = False
         self.slow: dict[str, float] = {}  # seconds that an answer takes, by the same word
+        self.cut_off = 0  # uploads that end half-way
         self.claim: dict[str, Any] = {
             "run": RUN,
             "kind": "generate",
@@ -35,6 +37,12 @@ class Stub:
                 self.answer(json.loads(self.body()))
 
             def do_PUT(self) -> None:
+                if stub.cut_off:
+                    stub.cut_off -= 1
+                    self.rfile.read(int(self.headers["Content-Length"]) // 2)
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    self.close_connection = True
+                    return
                 path, _, query = self.path.rpartition("?")
                 body = {"sha256": path.rpartition("/")[2], "query": query, "data": self.body()}
                 self.path = "upload"

@@ -58,6 +58,14 @@ def test_an_upload_is_made_again_until_the_server_has_it(client, stub):
             client.upload(CLAIM, "ab" * 32, b"PNG")
 
 
+def test_an_upload_that_is_cut_off_begins_again(client, stub):
+    stub.cut_off = 2
+    whole = bytes(3 << 20)
+    client.upload(CLAIM, "ab" * 32, whole)
+    assert [body["data"] for body in stub.posted("upload")] == [whole]
+    assert stub.cut_off == 0
+
+
 def test_a_refusal_is_final(client, stub):
     stub.answers["events"] = [(409, {}), (404, {}), (401, {}), (422, {"error": {"message": "no"}})]
     for kind in (Gone, Gone, Unauthorized, ImfineError):
