@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command import imfine
 
 from imfine.cli.recipes import recipe_from
 from imfine.core.families import layout
@@ -19,29 +16,6 @@ from imfine.core.models.known import STARTERS
 from imfine.errors import RecipeError
 
 LAYOUT = layout(STARTERS[0].config)
-
-
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-def imfine(*words: str, **environment: str) -> Said:
-    done = subprocess.run(
-        [sys.executable, "-c", "from imfine.cli import main; main()", *words],
-        env={**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize(
