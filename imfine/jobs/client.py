@@ -83,11 +83,18 @@ class Client:
         body = {"attempt": claim.attempt, "seq": seq, "events": events}
         return bool(self._post(f"runs/{claim.run}/events", body)["cancel"])
 
-    def upload(self, claim: Claim, sha256: str, png: bytes) -> None:
-        """A picture's file, before the event that tells of it. The same once more does no harm."""
+    def upload(self, claim: Claim, sha256: str, png: bytes, unwanted: threading.Event) -> bool:
+        """A picture's file, before the event that tells of it; the same once more does no harm. False: it is
+        `unwanted` before a server that is away, or has no room, has taken it."""
         path = f"runs/{claim.run}/artifacts/{sha256}"
         params = {"attempt": claim.attempt}
-        retried(lambda: self._asked("PUT", path, params=params, content=png), self.stopping)
+        try:
+            retried(lambda: self._asked("PUT", path, params=params, content=png), self.stopping, unwanted)
+        except Unavailable:
+            if unwanted.is_set():
+                return False
+            raise
+        return True
 
     def heartbeat(self, claim: Claim) -> bool:
         """True: the run is to be cancelled. One try: the next is a second away."""
@@ -128,14 +135,16 @@ class Client:
         return answer
 
 
-def retried(post: Callable[[], dict[str, Any]], stopping: threading.Event) -> dict[str, Any]:
+def retried(
+    post: Callable[[], dict[str, Any]], stopping: threading.Event, unwanted: threading.Event | None = None
+) -> dict[str, Any]:
     began, pause = time.monotonic(), FIRST_PAUSE_S
     while True:
         try:
             return post()
         except Unavailable as away:
             patience = 2.0 if stopping.is_set() else PATIENCE_S
-            if time.monotonic() - began > patience:
+            if time.monotonic() - began > patience or (unwanted is not None and unwanted.is_set()):
                 raise
             log.warning("%s; trying again in %.1f s", away, pause)
         time.sleep(min(pause, 0.2) if stopping.is_set() else pause)

@@ -99,12 +99,11 @@ class Reporter:
 
     def _upload(self, picture: Picture) -> bool:
         """Whether the server has the file."""
-        if picture.sha256 not in self.uploaded:
-            if self.cancelled.is_set():
-                return False
-            self.client.upload(self.claim, picture.sha256, picture.png)
-            self.uploaded.add(picture.sha256)
-        return True
+        name = picture.sha256
+        wanted = name not in self.uploaded and not self.cancelled.is_set()
+        if wanted and self.client.upload(self.claim, name, picture.png, self.cancelled):
+            self.uploaded.add(name)
+        return name in self.uploaded
 
     def _post(self, events: list[Event]) -> None:
         self.seq += 1

@@ -192,6 +192,17 @@ def test_a_cancel_is_heard_between_two_uploads(report, stub):
     assert [event[:3] for event in told(stub)[0]] == [("picture", 0, index) for index in range(uploads)]
 
 
+def test_a_cancel_ends_an_upload_that_finds_no_room(report, stub):
+    stub.answers["upload"] = [(507, {})] * 1000
+    threading.Timer(0.3, lambda: setattr(stub, "cancel", True)).start()
+    report.add(picture(0))
+    report.add(LaneEnd(0, "stop", 1, 1.0, 1.0))
+    began = time.monotonic()
+    report.finish("cancelled")
+    assert time.monotonic() - began < 3
+    assert [event[0] for event in told(stub)[0]] == ["lane_end"]
+
+
 def test_an_upload_of_an_attempt_that_is_over_is_refused(report, stub):
     stub.answers["upload"] = [(409, {})]
     report.add(picture(0))
