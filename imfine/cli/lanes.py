@@ -93,9 +93,10 @@ def _summary(result: Result) -> str:
 def adjusted(result: Result) -> str:
     """How much of the model a recipe touches, and what the answer was made with."""
     made = result.manifest
+    share = "under 1%" if 0 < made["share"] < 0.01 else f"{made['share']:.0%}"
     return (
         f"adjusts {made['touched']} of {made['total']} tensors, "
-        f"{made['share']:.0%} of the parameters; seed {result.seed}, {result.dtype}"
+        f"{share} of the parameters; seed {result.seed}, {result.dtype}"
     )
 
 
