@@ -5,6 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-for module in ("bench.decode", "bench.recipe", "bench.latency"):
-    print(f"\n## {module}\n", flush=True)
-    subprocess.run([sys.executable, "-m", module], check=True)
+for words in (["bench.decode"], ["bench.recipe"], ["bench.latency"], ["bench.latency", "--pictures"]):
+    print(f"\n## {' '.join(words)}\n", flush=True)
+    subprocess.run([sys.executable, "-m", *words], check=True)

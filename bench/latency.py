@@ -1,8 +1,10 @@
 """From a slider's move to the tuned model's first token, over HTTP: `python -m bench.latency`.
+With `--pictures`: to its first preview and its picture.
 
 Starts an `imfine up` with a home of its own and the starter warm. A move asks the same prompt with a recipe
 never seen before, in the place of the run before; a third of the moves come when an answer has gone on for
-long, the others while it has just begun. Knows no browser: `web/e2e/tests/latency.test.ts` measures there.
+long (a picture is done), the others while it has just begun. Knows no browser:
+`web/e2e/tests/latency.test.ts` measures there.
 """
 
 from __future__ import annotations
@@ -28,11 +30,17 @@ import httpx
 
 from imfine.settings import settings
 
-STARTER = "smollm2-135m"
-PROMPT = "I want to be a superman."
 TOKEN = "a-token-for-the-benchmark"
-SAMPLING = {"greedy": True, "max_new_tokens": 96}
-ANSWERED, CLAIMED, FIRST = "its answer", "the run claimed by a worker", "the tuned model's first token"
+ANSWERED, CLAIMED = "its answer", "the run claimed by a worker"
+FIRST, PREVIEW, PICTURE = "the tuned model's first token", "its first preview", "the tuned picture"
+MARKS = {"tokens": FIRST, "preview": PREVIEW, "picture": PICTURE}  # by the tuned lane's event
+TEXT = {
+    "model": "smollm2-135m",
+    "prompt": "I want to be a superman.",
+    "sampling": {"greedy": True, "max_new_tokens": 96},
+    "top": 5,
+}
+PICTURES = {"model": "emoji-diffusion", "prompt": "a red apple", "image": {"steps": 20, "seed": 5}}
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
@@ -81,21 +89,22 @@ class Page:
                 if line.startswith("data:"):
                     self.heard.put((time.perf_counter(), json.loads(line[5:])))
 
-    def ask(self, recipe: dict[str, float], replaces: str | None) -> tuple[str, dict[str, float]]:
-        """(run, ms since the move) until the tuned lane's first token."""
-        body = {"kind": "generate", "model": STARTER, "page": "bench", "prompt": PROMPT, "recipe": recipe}
-        body |= {"sampling": SAMPLING, "top": 5, "replaces": replaces}
+    def ask(
+        self, what: dict[str, Any], recipe: dict[str, float], replaces: str | None, until: str
+    ) -> tuple[str, dict[str, float]]:
+        """(run, ms since the move) until one of MARKS."""
+        body = {**what, "kind": "generate", "page": "bench", "recipe": recipe, "replaces": replaces}
         begin = time.perf_counter()
         run = self.http.post("/api/runs", json=body).raise_for_status().json()["id"]
         took = {ANSWERED: time.perf_counter() - begin}
-        while FIRST not in took:
+        while until not in took:
             at, event = self.heard.get(timeout=60)
             if event["run"] != run:
                 continue
             if event["type"] == "state" and event["state"] == "running":
                 took[CLAIMED] = at - begin
-            elif event["type"] == "tokens" and event["lane"] == 1:
-                took[FIRST] = at - begin
+            elif event["type"] in MARKS and event["lane"] == 1:
+                took.setdefault(MARKS[event["type"]], at - begin)
         return run, {what: seconds * 1e3 for what, seconds in took.items()}
 
     def wait(self, run: str) -> None:
@@ -106,20 +115,23 @@ class Page:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moves", type=int, default=60)
+    parser.add_argument("--pictures", action="store_true")
     args = parser.parse_args()
+    what, first, last = (PICTURES, PREVIEW, PICTURE) if args.pictures else (TEXT, FIRST, FIRST)
     with running() as url:
         page = Page(url)
-        run, _ = page.ask({"attn": 1.1}, None)
+        run, _ = page.ask(what, {"attn": 1.1}, None, first)
         page.wait(run)  # from here on the original's answer is kept
         times: list[dict[str, float]] = []
         for move in range(args.moves):
-            run, took = page.ask({"attn": 1 + (move + 1) / 200}, run)
+            long = move % 3 == 0
+            run, took = page.ask(what, {"attn": 1 + (move + 1) / 200}, run, last if long else first)
             times.append(took)
-            time.sleep(0.9 if move % 3 == 0 else 0.15)
+            time.sleep(0.9 if long else 0.15)
     print(f"{args.moves} moves\n\n| from the move to | median | p95 |\n|---|---|---|")
-    for what in (ANSWERED, CLAIMED, FIRST):
-        each = sorted(took[what] for took in times)
-        print(f"| {what} | {statistics.median(each):.0f} ms | {each[int(0.95 * (len(each) - 1))]:.0f} ms |")
+    for mark in dict.fromkeys((ANSWERED, CLAIMED, first, last)):
+        each = sorted(took[mark] for took in times if mark in took)
+        print(f"| {mark} | {statistics.median(each):.0f} ms | {each[int(0.95 * (len(each) - 1))]:.0f} ms |")
 
 
 if __name__ == "__main__":

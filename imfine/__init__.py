@@ -16,13 +16,15 @@ from imfine.version import VERSION as __version__
 if TYPE_CHECKING:
     from imfine.core.equalizer import Equalizer
     from imfine.core.models.load import LoadedModel
+    from imfine.core.models.load_image import LoadedImageModel
     from imfine.core.recipe import Recipe
     from imfine.core.sampling import Sampling
 
-__all__ = ["Equalizer", "LoadedModel", "Recipe", "Sampling", "__version__", "load"]
+__all__ = ["Equalizer", "LoadedImageModel", "LoadedModel", "Recipe", "Sampling", "__version__", "load"]
 
 _HOMES = {
     "Equalizer": "imfine.core.equalizer",
+    "LoadedImageModel": "imfine.core.models.load_image",
     "LoadedModel": "imfine.core.models.load",
     "Recipe": "imfine.core.recipe",
     "Sampling": "imfine.core.sampling",
@@ -31,16 +33,17 @@ _HOMES = {
 
 def load(
     ref: str, *, revision: str | None = None, dtype: str | None = None, device: str | None = None
-) -> LoadedModel:
+) -> LoadedModel | LoadedImageModel:
     """The model, fetched if need be and read into memory; at once when this process has loaded it before.
 
     `ref`: a starter's id, a folder, a .gguf file, or `owner/name` on the Hub. `dtype`: float32 or bfloat16.
     Raises: the errors of imfine.errors. For progress iterate over imfine.core.models.load yourself.
     """
-    from imfine.core.models.load import LoadedModel, warm
+    from imfine.core.events import Phase
+    from imfine.core.models.load import warm
 
     for step in warm().get(ref, revision=revision, dtype=dtype, device=device):
-        if isinstance(step, LoadedModel):
+        if not isinstance(step, Phase):
             return step
     raise AssertionError("the model comes last")
 

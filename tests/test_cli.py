@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command import imfine
 
 from imfine.cli.recipes import recipe_from
 from imfine.core.families import layout
@@ -19,29 +16,6 @@ from imfine.core.models.known import STARTERS
 from imfine.errors import RecipeError
 
 LAYOUT = layout(STARTERS[0].config)
-
-
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-def imfine(*words: str, **environment: str) -> Said:
-    done = subprocess.run(
-        [sys.executable, "-c", "from imfine.cli import main; main()", *words],
-        env={**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +143,15 @@ def test_tune_in_words_says_both_answers_and_what_the_move_did(home: Path) -> No
         (["--max-new-tokens", "0"], "sampling.max_new_tokens"),
         (["--dtype", "int8"], "dtype"),
         (["--prompt", ""], "prompt"),
+        (["--tone", "0.5"], "recipe.tone"),
+        (["--style", "0"], "recipe.style"),
+        (["--negative", ""], "image.negative"),
+        (["--steps", "20"], "image.steps"),
+        (["--guidance", "3"], "image.guidance"),
+        (["--scheduler", "ddim"], "image.scheduler"),
+        (["--size", "64x64"], "image.size"),
+        (["--count", "2"], "image.count"),
+        (["--out", "."], "out"),
     ],
 )
 def test_what_is_asked_wrongly_ends_with_2_and_the_field(home: Path, words: list[str], field: str) -> None:

@@ -16,7 +16,7 @@ from imfine.cli.up import up
 from imfine.version import VERSION
 
 app = typer.Typer(
-    help="I'm Fine (아임파인): turn a language model's weights like an equalizer, and compare its answers.",
+    help="I'm Fine (아임파인): turn a model's weights like an equalizer, and compare what it answers.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

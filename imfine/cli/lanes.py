@@ -31,7 +31,7 @@ def _kept(events: Iterator[Event]) -> Result:
     result = None
     for event in events:
         if isinstance(event, Notice):
-            _tell(event)
+            tell(event)
         elif isinstance(event, Result):
             result = event
     assert result is not None, "an answer ends with its result"
@@ -50,7 +50,7 @@ def _live(events: Iterator[Event]) -> Result:
             elif isinstance(event, LaneEnd):
                 rates[event.lane] = f"{event.tokens} tokens, {event.tokens_per_s:.0f} a second"
             elif isinstance(event, Notice):
-                _tell(event)
+                tell(event)
             elif isinstance(event, Result):
                 result = event
                 texts = [lane.text for lane in event.lanes]
@@ -81,17 +81,22 @@ def _drawn(texts: list[str], rates: list[str]) -> Table:
     return table
 
 
-def _tell(notice: Notice) -> None:
+def tell(notice: Notice) -> None:
     typer.echo(f"note: {notice.message}", err=True)
 
 
 def _summary(result: Result) -> str:
     """What the move did, in one line."""
+    return f"{_change(result.lanes[-1].metrics)}; {adjusted(result)}"
+
+
+def adjusted(result: Result) -> str:
+    """How much of the model a recipe touches, and what the answer was made with."""
     made = result.manifest
-    change = _change(result.lanes[-1].metrics)
+    share = "under 1%" if 0 < made["share"] < 0.01 else f"{made['share']:.0%}"
     return (
-        f"{change}; adjusts {made['touched']} of {made['total']} tensors, "
-        f"{made['share']:.0%} of the parameters; seed {result.seed}, {result.dtype}"
+        f"adjusts {made['touched']} of {made['total']} tensors, "
+        f"{share} of the parameters; seed {result.seed}, {result.dtype}"
     )
 
 

@@ -73,9 +73,6 @@ def inspect(model: Model, json: Json = False) -> None:
 
 def _described(found: dict[str, Any]) -> list[str]:
     card, layout = found["card"], found["layout"]
-    heads = f"{layout['heads']} heads" + (
-        f", {layout['kv_heads']} of keys and values" if layout["kv_heads"] != layout["heads"] else ""
-    )
     need = ", ".join(f"{size_of(need)} in {dtype}" for dtype, need in found["memory"].items())
     lines = [
         f"{card['name']} ({card['id']})",
@@ -83,8 +80,8 @@ def _described(found: dict[str, Any]) -> list[str]:
         f"  parameters    {card['parameters'] or '?':,}, {len(found['tensors'])} tensors"
         if found["tensors"]
         else f"  parameters    {count_of(card['parameters'])}",
-        f"  layers        {layout['layers']} of {layout['hidden_size']}, {heads}",
-        f"  context       {layout['context_length']:,} tokens, vocabulary {layout['vocab_size']:,}",
+        *(_drawing(layout) if layout["kind"] == "image" else _writing(layout)),
+        f"  knobs         {' '.join(layout['knobs'])}",
         f"  eps           {layout['eps']:g}, knob up to {layout['eps_knob_max']:.2f}",
         f"  points        {' '.join(layout['points'])}",
         f"  memory        {need}",
@@ -92,10 +89,6 @@ def _described(found: dict[str, Any]) -> list[str]:
         f"  languages     {', '.join(card['languages'] or ['?'])}",
         f"  path          {card['path'] if card['ready'] else 'not here; imfine pull ' + card['id']}",
     ]
-    if layout["qk_norm"]:
-        lines.append(
-            "  note          q and k are normalised: ATTN acts through v, and q and k on their norms"
-        )
     if found["tensors"]:
         lines += ["", "  tensors"]
         lines += [
@@ -103,6 +96,29 @@ def _described(found: dict[str, Any]) -> list[str]:
             for (name, shape, dtype), times in _kinds(found["tensors"])
         ]
     return lines
+
+
+def _writing(layout: dict[str, Any]) -> list[str]:
+    heads = f"{layout['heads']} heads" + (
+        f", {layout['kv_heads']} of keys and values" if layout["kv_heads"] != layout["heads"] else ""
+    )
+    note = "  note          q and k are normalised: ATTN acts through v, and q and k on their norms"
+    return [
+        f"  layers        {layout['layers']} of {layout['hidden_size']}, {heads}",
+        f"  context       {layout['context_length']:,} tokens, vocabulary {layout['vocab_size']:,}",
+        *([note] if layout["qk_norm"] else []),
+    ]
+
+
+def _drawing(layout: dict[str, Any]) -> list[str]:
+    image = layout["image"]
+    return [
+        f"  bands         {' '.join(layout['band_names'])}",
+        f"  pictures      {image['sample_size']} × {image['sample_size']}, sides in multiples of "
+        f"{image['multiple_of']}",
+        f"  prompt        {image['window']} tokens, {image['encoders']} text encoder"
+        f"{'s' if image['encoders'] > 1 else ''}",
+    ]
 
 
 def _kinds(tensors: dict[str, dict[str, Any]]) -> list[tuple[tuple[str, str, str], int]]:

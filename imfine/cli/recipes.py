@@ -1,4 +1,4 @@
-"""--eps, --attn, --mlp, --band, --point and --recipe become one recipe.
+"""The knobs' options, --band, --point and --recipe become one recipe.
 Checks their form; recipe.py the values."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from imfine.core.families import Layout
 from imfine.core.recipe import Recipe
 from imfine.errors import RecipeError
 
-BAND = re.compile(r"(?P<knob>\w+):(?P<first>\d{1,6})(?:-(?P<last>\d{1,6}))?=(?P<value>.+)")
+BAND = re.compile(r"(?P<knob>\w+):(?P<first>\w+)(?:-(?P<last>\w+))?=(?P<value>.+)")
 POINT = re.compile(r"(?P<point>[^=]+)=(?P<value>.+)")
 
 
@@ -46,17 +46,22 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _bands(bands: dict[str, Any], given: list[str], layout: Layout) -> dict[str, Any]:
-    """`attn:3=1.5` or `attn:0-5=0.8`: the values of those layers; the others stay as they are."""
+    """`attn:3=1.5`, `attn:0-5=0.8` or, of an image model, `attn:OUT03-OUT05=0.8`: the values of those bands;
+    the others stay as they are."""
+    names = layout.band_names
     for text in given:
         match = BAND.fullmatch(text)
         if match is None:
-            raise _malformed("--band", text, "attn:3=1.5 or attn:0-5=0.8")
-        knob, first = match["knob"], int(match["first"])
-        last = int(match["last"] or first)
-        if not first <= last < layout.layers:
+            example = names[len(names) // 2]
+            raise _malformed("--band", text, f"attn:{example}=1.5 or attn:{names[0]}-{example}=0.8")
+        knob = match["knob"]
+        first, last = (
+            _band(name, text, layout) for name in (match["first"], match["last"] or match["first"])
+        )
+        if first > last:
             raise RecipeError(
-                f"the model has {layout.layers} layers, got a band for {text.partition('=')[0]}",
-                remedy=f"name layers from 0 to {layout.layers - 1}",
+                f"--band {text!r:.80} runs backwards",
+                remedy=f"write {knob}:{names[last]}-{names[first]}",
                 field=f"recipe.bands.{knob}",
                 value=text,
             )
@@ -65,6 +70,21 @@ def _bands(bands: dict[str, Any], given: list[str], layout: Layout) -> dict[str,
             values[first : last + 1] = [_number("--band", text, match["value"])] * (last + 1 - first)
         bands[knob] = values
     return bands
+
+
+def _band(name: str, text: str, layout: Layout) -> int:
+    """Where a band of this name is in a recipe's bands."""
+    names = layout.band_names
+    if name in names:
+        return names.index(name)
+    raise RecipeError(
+        f"the model has {len(names)} bands, and none is called {name:.40}",
+        remedy=f"name one from 0 to {names[-1]}"
+        if layout.kind == "text"
+        else f"name one of {' '.join(names)}",
+        field=f"recipe.bands.{text.partition(':')[0]}",
+        value=text,
+    )
 
 
 def _point(text: str) -> tuple[str, float]:

@@ -64,9 +64,14 @@ def _bar() -> Iterator[Any]:
         yield _Lines().show
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[amount]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         tasks: dict[str, Any] = {}
 
@@ -78,8 +83,22 @@ def _bar() -> Iterator[Any]:
 
 def _show(progress: Progress, tasks: dict[str, Any], phase: Phase) -> None:
     if phase.phase not in tasks:
-        tasks[phase.phase] = progress.add_task(VERBS.get(phase.phase, phase.phase), total=phase.total)
-    progress.update(tasks[phase.phase], completed=phase.done, total=phase.total)
+        tasks[phase.phase] = progress.add_task(_verb(phase), total=phase.total, amount="")
+    progress.update(tasks[phase.phase], completed=phase.done, total=phase.total, amount=_amount(phase))
+
+
+def _verb(phase: Phase) -> str:
+    paints = phase.phase == "working" and phase.unit == "steps"
+    return "Painting" if paints else VERBS.get(phase.phase, phase.phase)
+
+
+def _amount(phase: Phase) -> str:
+    """12/269 MB, 3/20 steps"""
+    if phase.unit == "bytes":
+        total = size_of(phase.total)
+        whole = f"{phase.done / 1e9:.1f}" if total.endswith("GB") else f"{phase.done / 1e6:.0f}"
+        return f"{whole}/{total}" if phase.total is not None else size_of(phase.done)
+    return f"{phase.done}/{phase.total or '?'} {phase.unit}"
 
 
 class _Lines:
@@ -92,7 +111,7 @@ class _Lines:
         if phase.phase != self.phase:
             self.phase = phase.phase
             size = f" {size_of(phase.total)}" if phase.total and phase.unit == "bytes" else ""
-            typer.echo(f"{VERBS.get(phase.phase, phase.phase)}{size}", err=True)
+            typer.echo(f"{_verb(phase)}{size}", err=True)
 
 
 def size_of(count: int | None) -> str:

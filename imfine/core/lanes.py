@@ -5,7 +5,7 @@ Knows no model, and not what a lane answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -26,14 +26,40 @@ class Lane:
     prompt: Prompt | None = None
 
 
+# shall what one request alone waits for be broken off? None: what all of them wait for
+BreaksOff = Callable[[str | None], bool]
+
+
+def never(request_id: str | None) -> bool:
+    """A step is carried through."""
+    return False
+
+
+def pair(recipe: Recipe | Mapping[str, Any] | None, knobs: Mapping[str, Any]) -> tuple[Lane, Lane]:
+    """The original's lane and the tuned model's, which `compare` is asked for by a recipe or by its parts.
+
+    Raises: Invalid where both are given; RecipeError.
+    """
+    if recipe is not None and knobs:
+        raise Invalid(
+            f"compare got a recipe and {', '.join(knobs)}", remedy="give one or the other", field="recipe"
+        )
+    tuned = recipe if isinstance(recipe, Recipe) else Recipe.parse(knobs if recipe is None else recipe)
+    return Lane("base"), Lane("tuned", tuned)
+
+
 class Batch(Protocol):
     """A warm model's batch: core.text.decoder.Decoder or core.image.painter.Painter."""
 
     @property
+    def rows(self) -> int: ...
+    @property
+    def free_rows(self) -> int: ...
+    @property
     def busy(self) -> bool: ...
     def join(self, request_id: str, request: Any) -> None: ...
     def leave(self, request_id: str) -> list[Event]: ...
-    def step(self) -> list[tuple[str, Event | ImfineError]]: ...
+    def step(self, breaks_off: BreaksOff = never) -> list[tuple[str, Event | ImfineError]]: ...
 
 
 def check_lanes(lanes: Sequence[Lane]) -> None:

@@ -83,6 +83,19 @@ class Client:
         body = {"attempt": claim.attempt, "seq": seq, "events": events}
         return bool(self._post(f"runs/{claim.run}/events", body)["cancel"])
 
+    def upload(self, claim: Claim, sha256: str, png: bytes, unwanted: threading.Event) -> bool:
+        """A picture's file, before the event that tells of it; the same once more does no harm. False: it is
+        `unwanted` before a server that is away, or has no room, has taken it."""
+        path = f"runs/{claim.run}/artifacts/{sha256}"
+        params = {"attempt": claim.attempt}
+        try:
+            retried(lambda: self._asked("PUT", path, params=params, content=png), self.stopping, unwanted)
+        except Unavailable:
+            if unwanted.is_set():
+                return False
+            raise
+        return True
+
     def heartbeat(self, claim: Claim) -> bool:
         """True: the run is to be cancelled. One try: the next is a second away."""
         return bool(self._once(f"runs/{claim.run}/heartbeat", {"attempt": claim.attempt})["cancel"])
@@ -99,9 +112,12 @@ class Client:
         return retried(lambda: self._once(path, body), self.stopping)
 
     def _once(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._asked("POST", path, json=body)
+
+    def _asked(self, method: str, path: str, **what: Any) -> dict[str, Any]:
         """Raises: Gone, Unavailable, Unauthorized; ImfineError where the server refuses what we sent."""
         try:
-            response = self.http.post(path, json=body)
+            response = self.http.request(method, path, **what)
         except httpx.TransportError as reason:
             raise Unavailable(f"the server {self.server_url} does not answer: {reason!r}") from reason
         if response.status_code in (404, 409):
@@ -119,14 +135,16 @@ class Client:
         return answer
 
 
-def retried(post: Callable[[], dict[str, Any]], stopping: threading.Event) -> dict[str, Any]:
+def retried(
+    post: Callable[[], dict[str, Any]], stopping: threading.Event, unwanted: threading.Event | None = None
+) -> dict[str, Any]:
     began, pause = time.monotonic(), FIRST_PAUSE_S
     while True:
         try:
             return post()
         except Unavailable as away:
             patience = 2.0 if stopping.is_set() else PATIENCE_S
-            if time.monotonic() - began > patience:
+            if time.monotonic() - began > patience or (unwanted is not None and unwanted.is_set()):
                 raise
             log.warning("%s; trying again in %.1f s", away, pause)
         time.sleep(min(pause, 0.2) if stopping.is_set() else pause)

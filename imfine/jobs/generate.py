@@ -1,4 +1,4 @@
-"""Runs of kind `generate`: the run's JSON as core's request, and a text model as a loop's source.
+"""Runs of kind `generate`: the run's JSON as core's request, and a model as a loop's source.
 
 Imported late: torch comes with it. Knows no queue and no server.
 """
@@ -11,9 +11,11 @@ from typing import Any
 
 from imfine.core import memory
 from imfine.core.events import Phase
-from imfine.core.lanes import Lane
+from imfine.core.image.generate import ImageRequest, ImageSampling, Painter
+from imfine.core.lanes import Batch, Lane
 from imfine.core.models import catalog, load
 from imfine.core.models.known import STARTERS
+from imfine.core.models.load_image import LoadedImageModel
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.core.text.decoder import Decoder
@@ -25,8 +27,8 @@ from imfine.settings import Settings
 
 
 @dataclass(frozen=True)
-class TextModel:
-    """A text model as a loop's source. Equal in name, revision and dtype: the same loop."""
+class Model:
+    """A model of either kind as a loop's source. Equal in name, revision and dtype: the same loop."""
 
     name: str
     revision: str | None
@@ -40,18 +42,21 @@ class TextModel:
         dtype = self.dtype or memory.default_dtype()
         return memory.needed(card.parameters, catalog.layout_of(card), dtype)
 
-    def open(self) -> Iterator[Phase | Decoder]:
+    def open(self) -> Iterator[Phase | Batch]:
         loading = load.load(
             self.name, revision=self.revision, dtype=self.dtype, any_folder=False, settings=self.at
         )
         for step in loading:
-            yield step if isinstance(step, Phase) else Decoder(step)  # type: ignore[arg-type]
+            if isinstance(step, Phase):
+                yield step
+            else:
+                yield Painter(step) if isinstance(step, LoadedImageModel) else Decoder(step)
 
 
 def submit(live: Live, claim: Claim, at: Settings) -> Submission:
     asked = claim.request
-    source = TextModel(asked["model"], asked.get("revision"), asked.get("dtype"), at)
-    return live.submit(source, claim.run, text_request(asked))
+    source = Model(asked["model"], asked.get("revision"), asked.get("dtype"), at)
+    return live.submit(source, claim.run, core_request(asked))
 
 
 def preload(live: Live, at: Settings) -> None:
@@ -60,13 +65,15 @@ def preload(live: Live, at: Settings) -> None:
         if catalog.find(starter.id, at, any_folder=False).ready:
             lanes = (Lane("base"), Lane("tuned", Recipe(attn=1.1)))
             request = TextRequest(lanes, "Hello", Sampling(greedy=True, max_new_tokens=2))
-            live.submit(TextModel(starter.id, None, None, at), "warm-up", request)
+            live.submit(Model(starter.id, None, None, at), "warm-up", request)
             return
 
 
-def text_request(asked: Mapping[str, Any]) -> TextRequest:
-    """A run's request, which the server has checked, as core takes it."""
+def core_request(asked: Mapping[str, Any]) -> TextRequest | ImageRequest:
+    """A run's request, which the server has checked, as core takes it. One with `image` is for pictures."""
+    lanes = tuple(Lane(each["name"], Recipe.parse(each["recipe"])) for each in asked["lanes"])
+    if asked.get("image") is not None:
+        return ImageRequest(lanes, asked["prompt"], ImageSampling.parse(asked["image"]))
     messages = asked.get("messages")
     prompt = asked["prompt"] if messages is None else tuple(Message(**each) for each in messages)
-    lanes = tuple(Lane(each["name"], Recipe.parse(each["recipe"])) for each in asked["lanes"])
     return TextRequest(lanes, prompt, Sampling.parse(asked["sampling"]), asked.get("top", 0))

@@ -1,6 +1,6 @@
 """One decode loop per warm model, which runs join and leave as rows of its batch. Knows no server, no queue.
 
-The loop's thread alone touches the model: it loads it, steps its decoder, and hands each run its events. Runs
+The loop's thread alone touches the model: it loads it, steps its batch, and hands each run its events. Runs
 that find no free rows wait in the order they came in, and are told how many are ahead. When memory is short,
 the model that was idle longest goes.
 """
@@ -17,21 +17,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from imfine.core.events import Event, Phase, Result
+from imfine.core.lanes import Batch
 from imfine.errors import ImfineError
 
 log = logging.getLogger(__name__)
-
-
-class Decoder(Protocol):
-    """A warm model's batch: core.text.decoder.Decoder, as far as the loop uses it."""
-
-    @property
-    def rows(self) -> int: ...
-    @property
-    def free_rows(self) -> int: ...
-    def join(self, request_id: str, request: Any) -> Any: ...
-    def leave(self, request_id: str) -> list[Event]: ...
-    def step(self, breaks_off: Callable[[str | None], bool]) -> list[tuple[str, Event | ImfineError]]: ...
 
 
 class Source(Protocol):
@@ -43,8 +32,8 @@ class Source(Protocol):
         """Bytes it will need."""
         ...
 
-    def open(self) -> Iterator[Phase | Decoder]:
-        """Loads it: progress, and last the decoder."""
+    def open(self) -> Iterator[Phase | Batch]:
+        """Loads it: progress, and last its batch."""
         ...
 
 
@@ -77,13 +66,13 @@ class Submission:
         return what
 
     def cancel(self) -> None:
-        """The run leaves at the next token."""
+        """The run leaves at the next token, or the next step of its picture."""
         self.cancelled.set()
         self.loop.wake(self.run)
 
 
 class ModelLoop(threading.Thread):
-    """Owns one model. States: loading, then decoding or idle, then closed (`over`)."""
+    """Owns one model. States: loading, then at work or idle, then closed (`over`)."""
 
     def __init__(self, source: Source, room: Callable[[ModelLoop], bool]) -> None:
         super().__init__(name=f"loop-{source.name}", daemon=True)
@@ -146,12 +135,12 @@ class ModelLoop(threading.Thread):
         self.over = True
 
     def _serve(self) -> None:
-        decoder = self._load()
-        while decoder is not None and self._next(decoder):
-            self._step(decoder)
+        batch = self._load()
+        while batch is not None and self._next(batch):
+            self._step(batch)
 
-    def _load(self) -> Decoder | None:
-        """The opened model's decoder; None: nobody wants it any more."""
+    def _load(self) -> Batch | None:
+        """The opened model's batch; None: nobody wants it any more."""
         self.memory = self.source.memory()
         while not self.room(self):
             with self._changed:
@@ -170,15 +159,15 @@ class ModelLoop(threading.Thread):
             with self._changed:
                 for submission in self._waiting:
                     submission.put(step)
-        raise AssertionError("opening a model yields its decoder last")
+        raise AssertionError("opening a model yields its batch last")
 
-    def _next(self, decoder: Decoder) -> bool:
+    def _next(self, batch: Batch) -> bool:
         """Lets runs leave and join; sleeps while there are none. False: the loop shall end."""
         while True:
             with self._changed:
                 self._urgent = False
-                self._leave_cancelled(decoder)
-                joining = self._next_to_join(decoder)
+                self._leave_cancelled(batch)
+                joining = self._next_to_join(batch)
                 if joining is None:
                     self._tell_waiting()
                     if self._active:
@@ -190,18 +179,18 @@ class ModelLoop(threading.Thread):
                     continue
                 self._active[joining.run] = joining
             try:
-                decoder.join(joining.run, joining.request)
+                batch.join(joining.run, joining.request)
             except ImfineError as error:  # one run's bad request is not its neighbours' end
                 del self._active[joining.run]
                 joining.put(error.with_traceback(None))
 
-    def _next_to_join(self, decoder: Decoder) -> Submission | None:
-        if self._waiting and (not decoder.rows or len(self._waiting[0].request.lanes) <= decoder.free_rows):
+    def _next_to_join(self, batch: Batch) -> Submission | None:
+        if self._waiting and (not batch.rows or len(self._waiting[0].request.lanes) <= batch.free_rows):
             return self._waiting.popleft()
         return None
 
-    def _step(self, decoder: Decoder) -> None:
-        for run, event in decoder.step(self._breaks_off):
+    def _step(self, batch: Batch) -> None:
+        for run, event in batch.step(self._breaks_off):
             submission = self._active.get(run)
             if submission is None:
                 continue
@@ -211,16 +200,16 @@ class ModelLoop(threading.Thread):
         self.progress_at = self.used_at = time.monotonic()
 
     def _breaks_off(self, run: str | None) -> bool:
-        """Asked by the decoder within a forward: of one run's prefill, or of what all wait for (None)."""
+        """Asked by the batch within a forward: of one run's prefill, or of what all wait for (None)."""
         if run is None:
             return self._urgent
         submission = self._active.get(run)
         return submission is not None and submission.cancelled.is_set()
 
-    def _leave_cancelled(self, decoder: Decoder) -> None:
+    def _leave_cancelled(self, batch: Batch) -> None:
         for run, submission in list(self._active.items()):
             if submission.cancelled.is_set():
-                for event in decoder.leave(run):
+                for event in batch.leave(run):
                     submission.put(event)
                 submission.put(Left())
                 del self._active[run]

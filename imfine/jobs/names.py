@@ -17,5 +17,5 @@ LIVE_LANES = 8  # a run with more lanes is a sweep: it would slow every live ans
 
 
 def queue_for(kind: str, lanes: int) -> QueueName:
-    """The queue of a run. A few lanes of text are live; everything else is batch work."""
+    """The queue of a run. A few answers are live (`lanes`: of pictures, one each); all else is batch work."""
     return LIVE if kind == "generate" and lanes <= LIVE_LANES else BATCH

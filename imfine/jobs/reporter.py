@@ -1,7 +1,9 @@
 """One attempt's reports to the server: events gathered for some tens of milliseconds, and a heartbeat.
 
 Knows neither models nor Celery. The first event goes at once; the tokens of a lane that wait together are one
-event. The heartbeat has its own thread, so a lease holds while a model loads.
+event. A picture's file is uploaded before the post that tells of it. A preview goes at once; of those that
+wait while a post is under way only the latest of each picture is left, and none whose picture is there. The
+heartbeat has its own thread, so a lease holds while a model loads.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from imfine.core.events import Event, Tokens, to_json
+from imfine.core.events import Event, Phase, Picture, Preview, Tokens, to_json
 from imfine.errors import ImfineError, Unavailable
 from imfine.jobs.client import Claim, Client, Gone, Terms
 
@@ -32,6 +34,8 @@ class Reporter:
         self.seq = 0
         self.gathered: list[Event] = []
         self.lane_at: dict[int, int] = {}  # lane -> index of its tokens in `gathered`
+        self.previews: dict[tuple[int, int], Preview] = {}  # the latest of each lane and index
+        self.uploaded: set[str] = set()  # lanes may share a picture
         self.flushed_at = float("-inf")
         self.cancelled = threading.Event()
         self.gone = threading.Event()
@@ -50,6 +54,15 @@ class Reporter:
     def add(self, event: Event) -> None:
         """Gathers; `flush_if_due` sends. What came at once goes in one post: the original's kept answer and
         the tuned model's first token, say."""
+        if isinstance(event, Preview):
+            self.previews[event.lane, event.index] = event
+            return
+        if isinstance(event, Picture):
+            self.previews.pop((event.lane, event.index), None)
+        before = self.gathered[-1] if self.gathered else None
+        if isinstance(event, Phase) and isinstance(before, Phase) and before.phase == event.phase:
+            self.gathered[-1] = event  # further on: nobody needs the step between
+            return
         at = self.lane_at.get(event.lane) if isinstance(event, Tokens) else None
         if isinstance(event, Tokens) and at is not None:
             self.gathered[at] = _merge(self.gathered[at], event)
@@ -60,6 +73,8 @@ class Reporter:
 
     def due_in(self) -> float:
         """Seconds until what is gathered should go; infinite when nothing is."""
+        if self.previews:
+            return 0
         if not self.gathered:
             return float("inf")
         return self.flushed_at + self.terms.flush_ms / 1000 - time.monotonic()
@@ -69,14 +84,31 @@ class Reporter:
             self.flush()
 
     def flush(self) -> None:
-        """Raises: Gone, where the run is no longer ours."""
-        while self.gathered:
+        """A picture whose upload a cancel forestalls is not told of. Raises: Gone, where the run is no longer
+        ours."""
+        while self.gathered or self.previews:
             part, self.gathered = self.gathered[:EVENTS_A_POST], self.gathered[EVENTS_A_POST:]
+            told = [event for event in part if not isinstance(event, Picture) or self._upload(event)]
+            if not self.gathered:
+                told += self.previews.values()
+                self.previews = {}
             self.lane_at = {}
-            self.seq += 1
-            if self.client.events(self.claim, self.seq, [to_json(event) for event in part]):
-                self.cancelled.set()
+            if told:
+                self._post(told)
         self.flushed_at = time.monotonic()
+
+    def _upload(self, picture: Picture) -> bool:
+        """Whether the server has the file."""
+        name = picture.sha256
+        wanted = name not in self.uploaded and not self.cancelled.is_set()
+        if wanted and self.client.upload(self.claim, name, picture.png, self.cancelled):
+            self.uploaded.add(name)
+        return name in self.uploaded
+
+    def _post(self, events: list[Event]) -> None:
+        self.seq += 1
+        if self.client.events(self.claim, self.seq, [to_json(event) for event in events]):
+            self.cancelled.set()
 
     def finish(
         self, state: str, *, result: dict[str, Any] | None = None, error: ImfineError | None = None

@@ -130,7 +130,8 @@ class Runner:
                 event = submission.get(min(report.due_in(), LOOK_S))
                 while event is not None:
                     if isinstance(event, Result):
-                        return event
+                        report.flush()  # pictures are on their way yet, and a cancel keeps them from it
+                        return None if report.cancelled.is_set() else event
                     report.add(event)
                     event = submission.get(0)
                 report.flush_if_due()
@@ -167,7 +168,7 @@ def as_imfine_error(error: BaseException) -> ImfineError:
     if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
         return OutOfMemory(
             "the memory ran out while the model worked",
-            remedy="ask for fewer lanes or fewer tokens, choose a smaller model, or end other programs",
+            remedy="ask for fewer lanes, tokens or pictures, choose a smaller model, or end other programs",
             value=text[:200],
         )
     return ImfineError(

@@ -19,8 +19,13 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 import torch
+from celery import Celery
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from imfine.jobs import names
+from imfine.jobs.app import make_app, queue_name
+from imfine.settings import Settings
 
 T = TypeVar("T")
 TERMINAL = ("succeeded", "failed", "cancelled")
@@ -31,6 +36,7 @@ from imfine.server.run import make_server
 from imfine.settings import settings
 make_server(settings()).run()
 """
+PAINTER = "emoji-diffusion"
 LONG = 800  # tokens: a second or more of the tiny model, enough to be caught at work
 
 
@@ -191,9 +197,34 @@ class Installation:
         run_id: str = answer.json()["id"]
         return run_id
 
+    def paint(self, steps: int = 4, **more: Any) -> str:
+        """A run of pictures by the starter that ships with the project."""
+        image = {"steps": steps, "seed": 7, **more.pop("image", {})}
+        body = {"kind": "generate", "model": PAINTER, "prompt": "a red apple", "image": image}
+        answer = self.http.post("/api/runs", json={"recipe": {"attn": 1.2}, **body, **more})
+        assert answer.status_code == 202, answer.text
+        run_id: str = answer.json()["id"]
+        return run_id
+
     def run(self, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.get(f"/api/runs/{run_id}").json()
         return found
+
+    def publish(self, name: str, args: list[Any]) -> None:
+        """A message in the live queue, as the server would send it."""
+        settings, app = self.queue()
+        with app.connection_for_write():
+            app.send_task(name, args=args, queue=queue_name(names.LIVE, settings))
+
+    def queue(self) -> tuple[Settings, Celery]:
+        """The queue as the installation's own server uses it."""
+        given = self.environment.get
+        settings = Settings(
+            home=self.home,
+            broker_url=given("IMFINE_BROKER_URL"),
+            queue_prefix=given("IMFINE_QUEUE_PREFIX", ""),
+        )
+        return settings, make_app(settings)
 
     def cancel(self, run_id: str) -> dict[str, Any]:
         answer = self.http.post(f"/api/runs/{run_id}/cancel")
@@ -222,8 +253,15 @@ class Installation:
                 return
         raise AssertionError(f"run {run_id} ended without a token")
 
+    def wait_preview(self, run_id: str, step: int = 1) -> None:
+        """Until a picture is under way."""
+        for event in self.follow(run_id):
+            if event["type"] == "preview" and event["step"] >= step:
+                return
+        raise AssertionError(f"run {run_id} ended without a preview")
+
     def follow(self, run_id: str, last: int | None = None) -> Iterator[dict[str, Any]]:
-        """The run's events from the start, or after `last`, to its end; each with its id."""
+        """The run's events from the start, or after `last`, to its end; each but a preview with its id."""
         query = "" if last is None else f"?last={last}"
         with self.http.stream("GET", f"/api/runs/{run_id}/events{query}") as answer:
             assert answer.status_code == 200
@@ -233,7 +271,8 @@ class Installation:
                 if name:
                     fields[name] = value.strip()
                 elif "data" in fields:
-                    yield {**json.loads(fields["data"]), "id": int(fields["id"])}
+                    place = {"id": int(fields["id"])} if "id" in fields else {}
+                    yield json.loads(fields["data"]) | place
                     fields = {}
 
     def log(self, run_id: str) -> list[dict[str, Any]]:

@@ -6,11 +6,10 @@ import signal
 
 import httpx
 import pytest
-from installation import LONG, Installation, text, types, wait_for
+from installation import LONG, text, types, wait_for
 
 from imfine.jobs import filesystem, names
-from imfine.jobs.app import make_app, queue_name
-from imfine.settings import Settings
+from imfine.jobs.app import queue_name
 
 pytestmark = pytest.mark.slow
 
@@ -21,26 +20,6 @@ DAMAGE = {
     "no header": lambda whole: whole[:8] + b"\xff" * (len(whole) - 8),
     "empty": lambda whole: b"",
 }
-
-
-def app_of(installation: Installation):
-    """The queue as the installation's own server uses it."""
-    return at(installation), make_app(at(installation))
-
-
-def at(installation: Installation) -> Settings:
-    given = installation.environment.get
-    return Settings(
-        home=installation.home,
-        broker_url=given("IMFINE_BROKER_URL"),
-        queue_prefix=given("IMFINE_QUEUE_PREFIX", ""),
-    )
-
-
-def publish(installation: Installation, name: str, args: list) -> None:
-    settings, app = app_of(installation)
-    with app.connection_for_write():
-        app.send_task(name, args=args, queue=queue_name(names.LIVE, settings))
 
 
 def test_an_answer_from_the_first_state_to_the_last(shared):
@@ -113,9 +92,9 @@ def test_a_queued_run_is_cancelled_and_never_starts(shared):
 def test_the_same_message_twice_is_one_answer(shared):
     run = shared.submit(tokens=200)
     shared.wait_tokens(run)
-    publish(shared, names.TASK, [run])
+    shared.publish(names.TASK, [run])
     shared.wait_state(run, "succeeded")
-    publish(shared, names.TASK, [run])
+    shared.publish(names.TASK, [run])
     shared.wait_state(shared.submit(), "succeeded")
     assert shared.run(run)["attempt"] == 1
     assert "restart" not in types(shared.log(run))
@@ -130,8 +109,8 @@ def test_messages_that_mean_nothing_do_not_stop_the_worker(shared):
         (names.TASK, ["0" * 26]),
         ("other", []),
     ):
-        publish(shared, name, args)
-    settings, app = app_of(shared)
+        shared.publish(name, args)
+    settings, app = shared.queue()
     with app.producer_pool.acquire() as producer:
         to = {"exchange": "", "routing_key": queue_name(names.LIVE, settings)}
         producer.publish({"no": "task"}, **to)
@@ -272,7 +251,7 @@ def test_an_unknown_run_is_not_found(shared):
 
 
 def test_the_broker_keeps_nothing_when_all_is_done(shared):
-    settings, app = app_of(shared)
+    settings, app = shared.queue()
     if settings.broker_url is None:
         wait_for(lambda: not list((shared.home / "broker" / "unacked").glob("*/*@*")))
         assert not list((shared.home / "broker" / "queues" / "live").iterdir())

@@ -1,7 +1,9 @@
 """A server's worker API that remembers what it was told, and can be away, slow or of another opinion."""
 
 import json
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,6 +15,8 @@ class Stub:
         self.posts: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, list[tuple[int, dict[str, Any]]]] = {}  # by the path's last word, next first
         self.cancel = False
+        self.slow: dict[str, float] = {}  # seconds that an answer takes, by the same word
+        self.cut_off = 0  # uploads that end half-way
         self.claim: dict[str, Any] = {
             "run": RUN,
             "kind": "generate",
@@ -30,7 +34,24 @@ class Stub:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self.answer(json.loads(self.body()))
+
+            def do_PUT(self) -> None:
+                if stub.cut_off:
+                    stub.cut_off -= 1
+                    self.rfile.read(int(self.headers["Content-Length"]) // 2)
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    self.close_connection = True
+                    return
+                path, _, query = self.path.rpartition("?")
+                body = {"sha256": path.rpartition("/")[2], "query": query, "data": self.body()}
+                self.path = "upload"
+                self.answer(body)
+
+            def body(self) -> bytes:
+                return self.rfile.read(int(self.headers["Content-Length"]))
+
+            def answer(self, body: dict[str, Any]) -> None:
                 status, answer = stub.answer(self.path.removeprefix("/api/worker/"), body)
                 data = json.dumps(answer).encode()
                 self.send_response(status)
@@ -58,6 +79,7 @@ class Stub:
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         verb = path.rpartition("/")[2]
         self.posts.append((verb, body))
+        time.sleep(self.slow.get(verb, 0))
         if self.answers.get(verb):
             return self.answers[verb].pop(0)
         if verb == "claim":

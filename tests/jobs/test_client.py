@@ -47,6 +47,25 @@ def test_what_was_posted_while_the_server_was_away_is_posted_again_unchanged(cli
     assert [body["seq"] for body in stub.posted("events")] == [7, 8, 8, 8]
 
 
+def test_an_upload_is_made_again_until_the_server_has_it(client, stub):
+    stub.answers["upload"] = [(507, {}), (503, {})]
+    assert client.upload(CLAIM, "ab" * 32, b"PNG", threading.Event())
+    wanted = {"sha256": "ab" * 32, "query": "attempt=1", "data": b"PNG"}
+    assert stub.posted("upload") == [wanted] * 3
+    stub.answers["upload"] = [(409, {}), (422, {"error": {"message": "no PNG"}})]
+    for kind in (Gone, ImfineError):
+        with pytest.raises(kind):
+            client.upload(CLAIM, "ab" * 32, b"PNG", threading.Event())
+
+
+def test_an_upload_that_is_cut_off_begins_again(client, stub):
+    stub.cut_off = 2
+    whole = bytes(3 << 20)
+    assert client.upload(CLAIM, "ab" * 32, whole, threading.Event())
+    assert [body["data"] for body in stub.posted("upload")] == [whole]
+    assert stub.cut_off == 0
+
+
 def test_a_refusal_is_final(client, stub):
     stub.answers["events"] = [(409, {}), (404, {}), (401, {}), (422, {"error": {"message": "no"}})]
     for kind in (Gone, Gone, Unauthorized, ImfineError):

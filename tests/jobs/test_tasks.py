@@ -1,5 +1,6 @@
 """How a run ends, whatever happens to it."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +10,9 @@ import pytest
 from celery.exceptions import Reject
 from stub_server import RUN, Stub
 
-from imfine.core.events import LaneEnd, Phase, Result, Tokens
+from imfine.core.events import LaneEnd, Phase, Picture, Result, Tokens
 from imfine.errors import PromptTooLong
-from imfine.jobs.client import Claim, Client
+from imfine.jobs.client import Claim, Client, Terms
 from imfine.jobs.live import Left, Submission
 from imfine.jobs.tasks import Runner, as_imfine_error
 
@@ -98,6 +99,22 @@ def test_cancelled_with_what_it_still_had_to_say(stub):
     assert finish(stub)["state"] == "cancelled"
     kinds = [event["type"] for body in stub.posted("events") for event in body["events"]]
     assert kinds == ["tokens", "lane_end"]
+
+
+def test_cancelled_while_its_pictures_are_uploaded(stub):
+    """The work was done; but a result must not name pictures that the server does not have."""
+    stub.slow["upload"] = 0.3
+    files = [bytes([i]) for i in range(6)]
+    pictures = [Picture(0, i, 7, 8, 8, hashlib.sha256(f).hexdigest(), 1, f) for i, f in enumerate(files)]
+    work = runner(stub, Work(*pictures, RESULT))
+    work.terms = Terms(heartbeat_s=0.05)
+    threading.Timer(0.4, lambda: setattr(stub, "cancel", True)).start()
+    work.run(RUN, redelivered=False)
+    assert finish(stub)["state"] == "cancelled"
+    assert "result" not in finish(stub)
+    told = [event["sha256"] for body in stub.posted("events") for event in body["events"]]
+    assert told == [body["sha256"] for body in stub.posted("upload")]
+    assert 1 <= len(told) < 6
 
 
 def test_gone(stub):

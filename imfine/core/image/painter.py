@@ -6,7 +6,7 @@
 
 A step yields the request's events in order: notices, kept pictures, phase and previews … pictures and
 lane_end … picture_measures … result. Where a request goes wrong an ImfineError stands in the place of its
-result, and the next one begins. Fulfils jobs.live's Decoder. Knows no thread and no queue.
+result, and the next one begins. Fulfils core.lanes' Batch. Knows no thread and no queue.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from imfine.core.image.opened import Opened, Series, open_request
 from imfine.core.image.preview import colour_map, preview
 from imfine.core.image.request import ImageRequest
 from imfine.core.image.results import finish, live_fingerprint
+from imfine.core.lanes import BreaksOff, never
 from imfine.core.memory import decoded_at_once
 from imfine.errors import ImfineError, OutOfMemory
 
@@ -67,8 +68,10 @@ class Painter:
         self._work.append((opened, _painting(opened, events)))
 
     @torch.inference_mode()
-    def step(self) -> list[tuple[str, Event | ImfineError]]:
-        """What came since the last step; an empty list where there was nothing to do."""
+    def step(self, breaks_off: BreaksOff = never) -> list[tuple[str, Event | ImfineError]]:
+        """What came since the last step; an empty list where there was nothing to do.
+
+        A step is carried through: `breaks_off` is not asked."""
         if not self._work:
             return []
         opened, painting = self._work[0]

@@ -15,13 +15,14 @@ original's kept answers cost no row. Knows no thread, no queue, and not how a to
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import torch
 
 from imfine.core.events import Candidate, Event
+from imfine.core.lanes import BreaksOff, never
 from imfine.core.text.answers import Answer
 from imfine.core.text.cache import BrokenOff, may_break_off
 from imfine.core.text.forward import forward, new_cache, prefill
@@ -34,8 +35,6 @@ from imfine.errors import BrokenNumbers, ImfineError, OutOfMemory
 if TYPE_CHECKING:
     from imfine.core.models.load import LoadedModel
 
-# shall this request's prefill be broken off? None: a step of all rows, or a measuring
-BreaksOff = Callable[[str | None], bool]
 MAX_ROWS = 48  # a request of 32 lanes, and live ones beside it
 
 
@@ -84,8 +83,10 @@ class Decoder:
             self._finishing.append((opened, finish(self.model, opened)))
 
     @torch.inference_mode()
-    def step(self, breaks_off: BreaksOff = lambda request_id: False) -> list[tuple[str, Event | ImfineError]]:
-        """What came since the last step; an empty list where there was nothing to do, or it was broken off.
+    def step(self, breaks_off: BreaksOff = never) -> list[tuple[str, Event | ImfineError]]:
+        """`breaks_off` is asked of a request's prefill, and with None of a step of all rows or a measuring.
+
+        What came since the last step; an empty list where there was nothing to do, or it was broken off.
 
         A request whose prefill is broken off has to `leave`.
         """
