@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import weakref
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -54,7 +56,7 @@ class Dataset:
         """Where row i stood in the file that was given; lines count from 1."""
         return int(np.memmap(self.folder / LINES, "<i8", "r")[i])
 
-    def split(self, seed: int, eval_share: float) -> tuple[np.ndarray, np.ndarray]:
+    def split(self, seed: int, eval_share: float) -> tuple[Sequence[int], Sequence[int]]:
         """(rows to train on, rows to measure with), rising; the same for the same seed everywhere.
 
         At least one row on either side where there are two and the share is above 0. Raises: Invalid.
@@ -66,20 +68,24 @@ class Dataset:
                 field="eval_share",
                 value=eval_share,
             )
-        every = np.arange(self.rows)
         if eval_share == 0 or self.rows < 2:
-            return every, every[:0]
+            return range(self.rows), ()
         count = min(max(round(self.rows * eval_share), 1), self.rows - 1)
         drawn = np.random.PCG64(seed).random_raw(
             self.rows
         )  # its stream is promised to stay, permutation's is not
         order = np.argsort(drawn, kind="stable")
-        return np.sort(order[count:]), np.sort(order[:count])
+        return _numbers(order[count:]), _numbers(order[:count])
 
     def to_json(self) -> dict[str, Any]:
         """All that is told of it, as dataset.json says it, and its hash."""
         names = ("name", "kind", "format", "rows", "bytes", "columns", "findings", "sizes")
         return {"hash": self.hash, **{name: getattr(self, name) for name in names}}
+
+
+def _numbers(rows: np.ndarray) -> Sequence[int]:
+    """Rising, 8 bytes each."""
+    return array("q", np.sort(rows).astype("q").tobytes())
 
 
 def open_dataset(folder: Path) -> Dataset:

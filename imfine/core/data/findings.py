@@ -15,22 +15,22 @@ TOLD = 100  # lines that are named; the others are counted
 REMEDY = "mend the lines that are named, and give the file once more"
 
 MESSAGES = {
-    "duplicates": "{count:,} of {rows:,} rows repeat another",
+    "duplicates": "rows that repeat another: {count:,} of {rows:,}",
     "all_equal": "all {rows:,} rows are the same",
     "one_row": "there is one row: nothing is left to measure with",
-    "empty_rows": "{count:,} empty rows are left out",
-    "no_answer": "{count:,} rows hold no answer and are left out",
-    "empty_captions": "{count:,} pictures have an empty caption",
-    "no_caption": "{count:,} pictures have no caption",
-    "skipped_files": "{count:,} files are left out",
+    "empty_rows": "empty rows, left out: {count:,}",
+    "no_answer": "rows without an answer, left out: {count:,}",
+    "empty_captions": "pictures with an empty caption: {count:,}",
+    "no_caption": "pictures without a caption: {count:,}",
+    "skipped_files": "files left out: {count:,}",
     "unused_fields": "not used: {fields}",
-    "too_long": "{count:,} of {rows:,} rows are cut at {max_length:,} tokens",
-    "answer_cut": "{count:,} rows lose their whole answer where they are cut",
+    "too_long": "rows cut at {max_length:,} tokens: {count:,} of {rows:,}",
+    "answer_cut": "rows whose whole answer is cut off: {count:,}",
     "template_unstable": (
-        "the model's chat template does not tell where the answers of {count:,} rows are:"
-        " all of their tokens are trained"
+        "rows whose tokens are all trained, for the model's chat template does not tell"
+        " where their answers are: {count:,}"
     ),
-    "template_refused": "the model's chat template refuses {count:,} rows: {reason}",
+    "template_refused": "rows that the model cannot read: {count:,} ({reason})",
 }
 
 

@@ -324,7 +324,7 @@ def test_findings(tmp_path: Path) -> None:
     assert found["empty_rows"]["lines"] == [2]
     assert found["no_answer"]["lines"] == [4]
     assert found["unused_fields"]["params"]["fields"] == ["id"]
-    assert found["duplicates"]["message"] == "1 of 3 rows repeat another"
+    assert found["duplicates"]["message"] == "rows that repeat another: 1 of 3"
 
 
 def test_one_row_and_a_thousand_equal_rows_are_told(tmp_path: Path) -> None:
