@@ -217,3 +217,96 @@ def test_bands_and_points_override_the_files_parts_only_where_they_are_named() -
 def test_malformed_bands_are_told(band: str) -> None:
     with pytest.raises(RecipeError):
         recipe_from(None, {}, [band], [], LAYOUT)
+
+
+# ---------------------------------------------------------------- data check
+
+
+def write(path: Path, *rows: dict[str, Any]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+PAIRS = [{"question": "1+1?", "answer": "2"}, {"question": "Who?", "answer": "Me"}] * 2
+
+
+def test_data_check_tells_format_rows_tokens_and_shows_what_is_trained(home: Path, tmp_path: Path) -> None:
+    file = write(tmp_path / "d.jsonl", *PAIRS)
+    said = imfine("data", "check", file, "--model", "smollm2-135m", "--json")
+    assert said.code == 0
+    dataset, tokens = said.json["dataset"], said.json["tokens"]
+    assert (dataset["format"], dataset["rows"]) == ("prompt_completion", 4)
+    assert dataset["columns"] == {"prompt": "question", "completion": "answer"}
+    assert dataset["findings"][0]["lines"] == [3, 4]
+    assert (tokens["rows"], tokens["trained"], tokens["length"]) == (4, 8, 8192)
+    shown = [
+        "".join(piece["text"] for piece in row["pieces"] if piece["trained"]) for row in said.json["preview"]
+    ]
+    assert shown == ["2<|im_end|>", "Me<|im_end|>", "2<|im_end|>"]
+    plain = imfine("data", "check", file, "--model", "smollm2-135m", "--length", "36")
+    assert plain.code == 0
+    assert "rows cut at 36 tokens: 2 of 4 (line 1, 3)" in plain.out
+    assert "⟦Me<|im_end|>⟧" in plain.out
+    assert not (home / "datasets").exists()
+
+
+def test_data_check_brings_no_torch(home: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom imfine.cli import main\ntry:\n    main()\nfinally:\n"
+        "    print('HEAVY', sorted({'torch', 'transformers', 'fastapi', 'celery'} & sys.modules.keys()))\n"
+    )
+    words = ["data", "check", write(tmp_path / "d.jsonl", *PAIRS), "--model", "smollm2-135m"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "told"),
+    [
+        ('{"text":"a"}\noops\n', [], "line 2: expected a JSON object"),
+        ("", [], "nothing to train on"),
+        (
+            "a,b\n1,2\n",
+            ["--columns", "prompt=a,completion=b", "--model", "smollm2-135m", "--length", "5"],
+            "no token",
+        ),
+    ],
+)
+def test_data_check_ends_with_1_where_nothing_can_be_trained_on(
+    home: Path, tmp_path: Path, content: str, words: list[str], told: str
+) -> None:
+    file = tmp_path / "d"
+    file.write_text(content)
+    if "a,b" in content:
+        file = file.rename(tmp_path / "d.csv")
+    said = imfine("data", "check", str(file), *words)
+    assert (said.code, told in said.err) == (1, True), said
+    as_json = imfine("data", "check", str(file), *words, "--json")
+    assert (as_json.code, as_json.json["trainable"]) == (1, False)
+
+
+@pytest.mark.parametrize(
+    "words", [["none.txt"], ["{file}", "--columns", "x"], ["{file}", "--columns", "prompt=no"]]
+)
+def test_data_check_ends_with_2_where_the_request_is_at_fault(
+    home: Path, tmp_path: Path, words: list[str]
+) -> None:
+    file = write(tmp_path / "d.jsonl", *PAIRS)
+    said = imfine("data", "check", *(word.format(file=file) for word in words))
+    assert said.code == 2
+    assert "→" in said.err
+
+
+def test_data_check_of_pictures(home: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    for i in range(3):
+        Image.new("RGB", (8 + i, 8)).save(tmp_path / f"{i}.png")
+        (tmp_path / f"{i}.txt").write_text(f"a square {i}")
+    (tmp_path / "no.png").write_text("a text")
+    said = imfine("data", "check", str(tmp_path))
+    assert said.code == 0
+    for words in ("pictures  3", "8 × 8 to 10 × 8", "no.png: not a PNG", "⟦a square 0⟧"):
+        assert words in said.out
+    said = imfine("data", "check", str(tmp_path), "--model", "smollm2-135m")
+    assert (said.code, "learns from text" in said.err) == (1, True)

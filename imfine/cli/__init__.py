@@ -1,4 +1,4 @@
-"""The command line: `imfine models | pull | inspect | tune | doctor | up`.
+"""The command line: `imfine models | pull | inspect | tune | data | doctor | up`.
 Knows words and exit codes, no model.
 
 Exit codes: 0 well, 2 the request is at fault (usage, a value, a model that cannot be used), 1 everything
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typer
 
+from imfine.cli.data import app as data
 from imfine.cli.doctor import doctor
 from imfine.cli.models import inspect, models, pull
 from imfine.cli.tune import tune
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 for verb in (up, models, pull, inspect, tune, doctor):
     app.command()(verb)
+app.add_typer(data, name="data")
 
 
 def _version(wanted: bool) -> None:

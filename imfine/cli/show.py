@@ -115,9 +115,11 @@ class _Lines:
 
 
 def size_of(count: int | None) -> str:
-    """Bytes for people: 269 MB, 13.5 GB."""
+    """Bytes for people: 3 kB, 269 MB, 13.5 GB."""
     if count is None:
         return "?"
+    if 0 < count < 1e6:
+        return f"{-(-count // 1000)} kB"
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
