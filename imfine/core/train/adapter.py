@@ -29,12 +29,13 @@ def attach(module: PreTrainedModel, layout: Layout, plan: Plan, name: str) -> Pe
         fan_in_fan_out=transposed(layout),
         bias="none",
         task_type="CAUSAL_LM",
-        base_model_name_or_path=name,
     )
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.manual_seed(plan.seed)
-        return get_peft_model(module, config)
+        peft = get_peft_model(module, config)
+    peft.peft_config["default"].base_model_name_or_path = name  # PEFT has put the module's own name there
+    return peft
 
 
 def write_adapter(peft: PeftModel, folder: Path) -> None:

@@ -36,7 +36,6 @@ def held_out_loss(
     packs: Sequence[Pack],
     *,
     step: int,
-    pad: int,
     broken_off: Callable[[], bool],
 ) -> Evaluated | None:
     """Every process reads its share. None when it was broken off, which one process alone may do."""
@@ -47,7 +46,7 @@ def held_out_loss(
         for share in shares[accelerator.process_index :: accelerator.num_processes]:
             if broken_off():
                 return None
-            batch = batch_of(tokens, share, pad).to(accelerator.device)
+            batch = batch_of(tokens, share).to(accelerator.device)
             total += learner(batch.ids, batch.positions, batch.labels).double()
     loss = float(accelerator.reduce(total, reduction="sum"))
     count = sum(tokens.counts[row] for rows in packs for row in rows)
@@ -69,12 +68,6 @@ def samples(learner: Learner, tokenizer: Any, *, step: int) -> Iterator[Sampled]
                     attention_mask=torch.ones_like(asked),
                     max_new_tokens=plan.sample_tokens,
                     do_sample=False,
-                    pad_token_id=pad_id(tokenizer),
+                    pad_token_id=0,  # one prompt has no padding; transformers would warn
                 )
             yield Sampled(step, index, prompt, tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True))
-
-
-def pad_id(tokenizer: Any) -> int:
-    """A token for padding, which nothing sees."""
-    found = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    return 0 if found is None else int(found)

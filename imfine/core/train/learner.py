@@ -96,7 +96,7 @@ def made_ready(module: PreTrainedModel, local: Local, plan: Plan, name: str) -> 
 
         peft = attach(module, local.layout, plan, name)
     if plan.checkpointing:
-        module.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        module.activation_checkpointing_enable({"use_reentrant": False})
     return Learner(module, local, plan, peft).train()
 
 

@@ -30,7 +30,7 @@ from imfine.core.models.module import read_tokenizer
 from imfine.core.train import checkpoint
 from imfine.core.train.curves import Curves
 from imfine.core.train.data import Data, rendered
-from imfine.core.train.evaluate import held_out_loss, pad_id, samples
+from imfine.core.train.evaluate import held_out_loss, samples
 from imfine.core.train.events import Evaluated, Sampled, Saved, TrainEvent, TrainResult, TrainStep
 from imfine.core.train.feed import Feed
 from imfine.core.train.home import Home
@@ -158,7 +158,7 @@ class _Run:
                 answers_only=plan.answers_only,
             )
         accelerator.wait_for_everyone()
-        self.tokens, self.pad = Tokens(self.home.tokens), pad_id(self.tokenizer)
+        self.tokens = Tokens(self.home.tokens)
         learn, held_out = self.data.split(plan.seed, plan.eval_share)
         self.held_out = pack(self.tokens.lengths, [row for row in held_out if self.tokens.lengths[row]], room)
         per_step = plan.batch * plan.accumulation * accelerator.num_processes
@@ -168,7 +168,7 @@ class _Run:
         self.steps = plan.steps or self.feed.steps(plan.epochs or 1.0)
         self.eval_every = plan.eval_every or max(1, self.steps // TIMES)
         self.save_every = plan.save_every or max(1, self.steps // TIMES)
-        self.stepper = Stepper(learner, accelerator, self.tokens, self.feed, steps=self.steps, pad=self.pad)
+        self.stepper = Stepper(learner, accelerator, self.tokens, self.feed, steps=self.steps)
 
     # -- the steps
 
@@ -226,7 +226,6 @@ class _Run:
                 self.tokens,
                 self.held_out,
                 step=self.step,
-                pad=self.pad,
                 broken_off=self._leaves,
             )
         if found is not None:

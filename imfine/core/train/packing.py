@@ -71,11 +71,11 @@ class Batch:
         return Batch(self.ids.to(device), self.positions.to(device), self.labels.to(device), self.tokens)
 
 
-def batch_of(tokens: Tokens, packs: Sequence[Pack], pad: int) -> Batch:
+def batch_of(tokens: Tokens, packs: Sequence[Pack]) -> Batch:
     """One sequence for each pack, padded on the right to the longest."""
     sizes = [sum(tokens.lengths[row] for row in rows) for rows in packs]
     shape = (len(packs), max(sizes))
-    ids = torch.full(shape, pad, dtype=torch.long)
+    ids = torch.zeros(shape, dtype=torch.long)
     labels = torch.full(shape, IGNORED, dtype=torch.long)
     # One example a sequence: padding counts on, so that positions alone ask for no mask but the causal one.
     alone = all(len(rows) == 1 for rows in packs)
@@ -89,4 +89,5 @@ def batch_of(tokens: Tokens, packs: Sequence[Pack], pad: int) -> Batch:
             positions[b, at:end] = torch.arange(len(words))
             labels[b, at : end - 1] = torch.where(trained[1:], words[1:], IGNORED)
             at = end
+        ids[b, at:] = ids[b, at - 1]  # padding, which nothing sees: not a word that transformers warns of
     return Batch(ids, positions, labels, sum(sizes))

@@ -35,10 +35,10 @@ class Taken:
 
 class Stepper:
     def __init__(
-        self, learner: Learner, accelerator: Accelerator, tokens: Tokens, feed: Feed, *, steps: int, pad: int
+        self, learner: Learner, accelerator: Accelerator, tokens: Tokens, feed: Feed, *, steps: int
     ) -> None:
         self.learner, self.plan, self.tokens, self.feed = learner, learner.plan, tokens, feed
-        self.steps, self.pad = steps, pad
+        self.steps = steps
         self._accelerator = accelerator
         self.optimizer = adamw(learner.trained, self.plan)
         self._model = accelerator.prepare(learner)  # DDP around it where there are several processes
@@ -70,7 +70,7 @@ class Stepper:
         mine = batches[ours.process_index :: ours.num_processes]
         total = torch.zeros((), dtype=torch.float64, device=ours.device)
         for i, share in enumerate(mine):
-            batch = batch_of(self.tokens, share, self.pad).to(ours.device)
+            batch = batch_of(self.tokens, share).to(ours.device)
             with nullcontext() if i == len(mine) - 1 else ours.no_sync(self._model):
                 loss = self._model(batch.ids, batch.positions, batch.labels)
                 ours.backward(loss * (ours.num_processes / count))  # DDP takes the mean of the processes

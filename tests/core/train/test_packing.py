@@ -33,7 +33,7 @@ def tokens_of(folder: Path, lengths: list[int], vocabulary: int = 96) -> Tokens:
 def test_logits_of_packed_examples_are_those_of_each_alone(architecture, tmp_path):
     module, _ = small_model(architecture)
     tokens = tokens_of(tmp_path, [7, 2, 12, 5, 3])
-    batch = batch_of(tokens, [(0, 1, 2), (3, 4)], pad=0)
+    batch = batch_of(tokens, [(0, 1, 2), (3, 4)])
     with torch.no_grad():
         packed = module(input_ids=batch.ids, position_ids=batch.positions, use_cache=False).logits
         for b, rows in enumerate([(0, 1, 2), (3, 4)]):
@@ -48,10 +48,10 @@ def test_logits_of_packed_examples_are_those_of_each_alone(architecture, tmp_pat
 
 def test_labels_are_the_next_trained_tokens_and_cross_no_border(tmp_path):
     tokens = tokens_of(tmp_path, [4, 3])
-    batch = batch_of(tokens, [(0, 1), (1,)], pad=0)
+    batch = batch_of(tokens, [(0, 1), (1,)])
     a, b = tokens.example(0)[0].tolist(), tokens.example(1)[0].tolist()
     x = IGNORED
-    assert batch.ids.tolist() == [a + b, [*b, 0, 0, 0, 0]]
+    assert batch.ids.tolist() == [a + b, b + b[-1:] * 4]
     assert batch.positions.tolist() == [[0, 1, 2, 3, 0, 1, 2], [0, 1, 2, 0, 0, 0, 0]]
     assert batch.labels.tolist() == [[a[1], a[2], x, x, b[1], b[2], x], [b[1], b[2], x, x, x, x, x]]
     assert batch.tokens == 10

@@ -53,7 +53,7 @@ def test_full_changes_the_targets_and_no_byte_else(architecture, tmp_path):
 def test_the_parents_dtype_and_shards_stay(dtype, tmp_path):
     model = source(tmp_path / "m", dtype=dtype, shards="100KB")
     run(model, tmp_path / "out", parts=("mlp",), lr=1e-2, steps=2, dtype="bfloat16")
-    assert len(list((tmp_path / "out").glob("*.safetensors"))) > 2
+    assert len(list((tmp_path / "out").glob("*.safetensors"))) == 2
     before, after = (
         AutoModelForCausalLM.from_pretrained(f, dtype="auto") for f in (model.path, tmp_path / "out")
     )
