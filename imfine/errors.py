@@ -109,6 +109,18 @@ class ModelBroken(Invalid):
     code = "model_broken"
 
 
+class DataError(Invalid):
+    """Data cannot be read: which lines and fields, and what was expected there."""
+
+    code = "data"
+
+
+class NotKept(ImfineError):
+    """A file finds no room, or no disk that can be written."""
+
+    code, status = "not_kept", 507
+
+
 class OutOfMemory(ImfineError):
     """The model does not fit in the memory there is."""
 

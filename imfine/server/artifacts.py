@@ -17,18 +17,12 @@ from types import TracebackType
 from typing import Self
 
 from imfine.core.models.folders import sync
-from imfine.errors import ImfineError, Invalid, TooLarge
+from imfine.errors import Invalid, NotKept, TooLarge
 from imfine.server.body import MAX_FILE
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 SHA256 = r"^[0-9a-f]{64}$"
 TEMPORARY = ".upload-"
-
-
-class NotKept(ImfineError):
-    """A file that a run has made finds no room, or no disk that can be written."""
-
-    code, status = "not_kept", 507
 
 
 class Artifacts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from imfine.core.data.render import render
 from imfine.core.train.plan import Plan
 from imfine.core.train.tokens import Example
 
@@ -22,7 +23,6 @@ class Data(Protocol):
 
 def rendered(data: Data, tokenizer: Any, plan: Plan, length: int) -> Callable[[int], Example]:
     """Row → its tokens, at most `length`."""
-    from imfine.core.data.render import render
 
     def example(index: int) -> Example:
         return render(data.row(index), tokenizer, answers_only=plan.answers_only, max_length=length)

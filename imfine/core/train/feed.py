@@ -27,7 +27,7 @@ class Feed:
         seed: int,
     ) -> None:
         self._lengths = lengths
-        self._rows = [row for row in rows if lengths[row]]
+        self._rows = [int(row) for row in rows if lengths[row]]
         self._room, self._packing, self._seed = room, packing, seed
         self.per_step = per_step
         self._epochs: dict[int, list[Pack]] = {}  # the two that a step can touch

@@ -160,7 +160,9 @@ class _Run:
         accelerator.wait_for_everyone()
         self.tokens = Tokens(self.home.tokens)
         learn, held_out = self.data.split(plan.seed, plan.eval_share)
-        self.held_out = pack(self.tokens.lengths, [row for row in held_out if self.tokens.lengths[row]], room)
+        self.held_out = pack(
+            self.tokens.lengths, [int(row) for row in held_out if self.tokens.lengths[row]], room
+        )
         per_step = plan.batch * plan.accumulation * accelerator.num_processes
         self.feed = Feed(
             self.tokens.lengths, learn, room=room, packing=plan.packing, per_step=per_step, seed=plan.seed
