@@ -11,10 +11,15 @@ from imfine.core.train.events import Evaluated, Sampled, TrainStep, to_json
 
 
 class Curves:
-    """Appends to `file`; what is past `step` is cut off first: it will come again."""
+    """Appends to `file`; what is past `step` is cut off first: it will come again. So will the evaluation of
+    that very step, unless it was `looked`."""
 
-    def __init__(self, file: Path, step: int) -> None:
-        kept = [line for line in self._whole(file) if line["step"] <= step]
+    def __init__(self, file: Path, step: int, *, looked: bool) -> None:
+        kept = [
+            line
+            for line in self._whole(file)
+            if line["step"] < step or (line["step"] == step and (looked or line["type"] == "train_step"))
+        ]
         part = file.with_suffix(".part")
         part.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept), "utf-8")
         part.replace(file)

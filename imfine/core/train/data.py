@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from imfine.core.data.render import render
@@ -18,7 +18,7 @@ class Data(Protocol):
     @property
     def hash(self) -> str: ...
     def row(self, index: int, /) -> Any: ...
-    def split(self, seed: int, eval_share: float, /) -> tuple[Sequence[int], Sequence[int]]: ...
+    def split(self, seed: int, eval_share: float, /) -> tuple[Iterable[int], Iterable[int]]: ...
 
 
 def rendered(data: Data, tokenizer: Any, plan: Plan, length: int) -> Callable[[int], Example]:

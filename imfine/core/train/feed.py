@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from imfine.core.train.packing import Pack, pack
 
@@ -19,7 +19,7 @@ class Feed:
     def __init__(
         self,
         lengths: Sequence[int],
-        rows: Sequence[int],
+        rows: Iterable[int],
         *,
         room: int,
         packing: bool,
@@ -37,6 +37,11 @@ class Feed:
     def steps(self, epochs: float) -> int:
         """Of so many epochs, counted by the first one's sequences."""
         return max(1, math.ceil(epochs * len(self._epoch(0)) / self.per_step))
+
+    @property
+    def tokens_per_step(self) -> float:
+        """In the mean, padding left out."""
+        return sum(self._lengths[row] for row in self._rows) * self.per_step / len(self._epoch(0))
 
     def step(self, step: int) -> list[Pack]:
         """The sequences of step `step` (0 is the first), the longest first, so that neighbours pad little."""

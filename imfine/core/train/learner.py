@@ -49,12 +49,14 @@ class Learner(nn.Module):
 
     def forward(self, ids: torch.Tensor, positions: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """All (B, L). Returns the loss summed over the targets, in nats."""
+        return summed_loss(self.hidden(ids, positions), self.module.get_output_embeddings(), labels)
+
+    def hidden(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """After the last norm. (B, L), (B, L) -> (B, L, D)"""
         base = getattr(self.module, self.module.base_model_prefix)
         with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.plan.dtype == "bfloat16"):
-            hidden = base(
-                input_ids=ids, position_ids=positions, use_cache=False
-            ).last_hidden_state  # (B, L, D)
-        return summed_loss(hidden, self.module.get_output_embeddings(), labels)
+            found = base(input_ids=ids, position_ids=positions, use_cache=False).last_hidden_state
+        return found  # type: ignore[no-any-return]
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:
@@ -85,12 +87,12 @@ def open_learner(parent: Parent, plan: Plan, device: torch.device) -> Iterator[P
     yield made_ready(module, local, plan, parent.id)
 
 
-def made_ready(module: PreTrainedModel, local: Local, plan: Plan, name: str) -> Learner:
-    """`module` was read from `local` in the plan's dtype."""
+def made_ready(module: PreTrainedModel, local: Local, plan: Plan, name: str, *, read: bool = True) -> Learner:
+    """`module` is `local`'s in the plan's dtype. `read`: masters from the file, not from it."""
     module.requires_grad_(False)
     peft = None
     if plan.method == "full":
-        _open_weights(module, local, plan)
+        _open_weights(module, local, plan, read=read)
     else:
         from imfine.core.train.adapter import attach
 
@@ -100,16 +102,20 @@ def made_ready(module: PreTrainedModel, local: Local, plan: Plan, name: str) -> 
     return Learner(module, local, plan, peft).train()
 
 
-def _open_weights(module: PreTrainedModel, local: Local, plan: Plan) -> None:
+def _open_weights(module: PreTrainedModel, local: Local, plan: Plan, *, read: bool) -> None:
     """The targets become float32 masters. From the file: bfloat16 would lose what float16 had."""
     wanted = [
         f"{target.module}.{kind}" for target in targets(local.layout, plan) for kind in ("weight", "bias")
     ]
     names = {name for name, _ in module.named_parameters()}
-    for parameter, tensor in source_tensors(local.path, [name for name in wanted if name in names]):
+    there = [name for name in wanted if name in names]
+    tensors = (
+        source_tensors(local.path, there) if read else ((name, module.get_parameter(name)) for name in there)
+    )
+    for parameter, tensor in tensors:
         owner, _, leaf = parameter.rpartition(".")
         device = module.get_parameter(parameter).device
-        setattr(module.get_submodule(owner), leaf, nn.Parameter(tensor.to(device, torch.float32)))
+        setattr(module.get_submodule(owner), leaf, nn.Parameter(tensor.detach().to(device, torch.float32)))
 
 
 def source_tensors(folder: Path, parameters: list[str]) -> Iterator[tuple[str, torch.Tensor]]:

@@ -26,22 +26,18 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from imfine.core.events import Notice, Phase
-from imfine.core.models.module import read_tokenizer
 from imfine.core.train import checkpoint
 from imfine.core.train.curves import Curves
-from imfine.core.train.data import Data, rendered
+from imfine.core.train.data import Data
 from imfine.core.train.evaluate import held_out_loss, samples
 from imfine.core.train.events import Evaluated, Sampled, Saved, TrainEvent, TrainResult, TrainStep
-from imfine.core.train.feed import Feed
 from imfine.core.train.home import Home
-from imfine.core.train.learner import Learner, Parent, open_learner
+from imfine.core.train.learner import Parent
 from imfine.core.train.optimizer import set_state, state_of
-from imfine.core.train.packing import pack
 from imfine.core.train.plan import TIMES, Plan
+from imfine.core.train.prepare import Prepared, prepare
 from imfine.core.train.result import ADAPTER, CURVES, free, write_result
-from imfine.core.train.step import Stepper
 from imfine.core.train.targets import trainable
-from imfine.core.train.tokens import Tokens, write_tokens
 from imfine.core.train.watch import Watch
 from imfine.errors import Conflict
 from imfine.version import VERSION
@@ -100,6 +96,7 @@ class _Run:
     order: Order = "go"
     step: int = 0
     tokens_read: int = 0
+    looked: int = -1  # the step of the last evaluation
     misses: int = 0  # evaluations since the best one
     before: Evaluated | None = None
     last: Evaluated | None = None
@@ -126,7 +123,8 @@ class _Run:
             )
         if found is not None:
             self._restore(found)
-        self.curves = Curves(self.home.curves, self.step) if self.accelerator.is_main_process else None
+        first = self.accelerator.is_main_process
+        self.curves = Curves(self.home.curves, self.step, looked=not self._owes) if first else None
         try:
             yield from self._steps()
             if self.order in ("go", "save"):
@@ -136,41 +134,14 @@ class _Run:
                 self.curves.close()
 
     def _open(self) -> Iterator[TrainEvent]:
-        """Tokens, model, optimizer."""
-        plan, accelerator = self.plan, self.accelerator
-        self.tokenizer = read_tokenizer(self.parent.path)
-        learner: Learner | None = None
-        for each in open_learner(self.parent, plan, accelerator.device):
-            if isinstance(each, Phase):
-                yield each
+        for each in prepare(self.accelerator, self.parent, self.data, self.plan, self.home.tokens):
+            if isinstance(each, Prepared):
+                self.all = each
             else:
-                learner = each
-        assert learner is not None, "open_learner yields the learner last"
-        self.learner, room = learner, plan.tokens(learner.local.layout)
-        if accelerator.is_main_process:
-            yield from write_tokens(
-                self.home.tokens,
-                self.data.rows,
-                rendered(self.data, self.tokenizer, plan, room),
-                data=self.data.hash,
-                model=self.parent.checksum,
-                length=room,
-                answers_only=plan.answers_only,
-            )
-        accelerator.wait_for_everyone()
-        self.tokens = Tokens(self.home.tokens)
-        learn, held_out = self.data.split(plan.seed, plan.eval_share)
-        self.held_out = pack(
-            self.tokens.lengths, [int(row) for row in held_out if self.tokens.lengths[row]], room
-        )
-        per_step = plan.batch * plan.accumulation * accelerator.num_processes
-        self.feed = Feed(
-            self.tokens.lengths, learn, room=room, packing=plan.packing, per_step=per_step, seed=plan.seed
-        )
-        self.steps = plan.steps or self.feed.steps(plan.epochs or 1.0)
-        self.eval_every = plan.eval_every or max(1, self.steps // TIMES)
-        self.save_every = plan.save_every or max(1, self.steps // TIMES)
-        self.stepper = Stepper(learner, accelerator, self.tokens, self.feed, steps=self.steps)
+                yield each
+        self.learner, self.steps = self.all.learner, self.all.steps
+        self.eval_every = self.plan.eval_every or max(1, self.steps // TIMES)
+        self.save_every = self.plan.save_every or max(1, self.steps // TIMES)
 
     # -- the steps
 
@@ -178,10 +149,12 @@ class _Run:
         if self.step == 0:
             yield from self._evaluate()
             self.before = self.last
+        elif self._owes:
+            yield from self._between()
         pace = 0.0
         while self.step < self.steps and self._ask() == "go":
             start = time.monotonic()
-            taken = self.stepper.take(
+            taken = self.all.stepper.take(
                 self.step, lambda loss, norm: self.watch.look(self.step + 1, loss, norm)
             )
             self.step += 1
@@ -191,7 +164,7 @@ class _Run:
             event = TrainStep(
                 step=self.step,
                 steps=self.steps,
-                epoch=self.feed.epoch_after(self.step),
+                epoch=self.all.feed.epoch_after(self.step),
                 loss=taken.loss,
                 lr=taken.lr,
                 grad_norm=taken.grad_norm,
@@ -207,10 +180,16 @@ class _Run:
         if self.order in ("save", "pause") and self.step > 0:
             yield from self._save()
 
+    @property
+    def _owes(self) -> bool:
+        """An evaluation is due after this step, and was not or not wholly made."""
+        due = self.step % self.eval_every == 0 or self.step == self.steps
+        return due and self.looked != self.step
+
     def _between(self) -> Iterator[TrainEvent]:
         """After a step: evaluation and checkpoint, where they are due."""
         better = False
-        if self.step % self.eval_every == 0 or self.step == self.steps:
+        if self._owes:
             before = self.best
             yield from self._evaluate()
             better = self.best is not before
@@ -220,13 +199,13 @@ class _Run:
 
     def _evaluate(self) -> Iterator[TrainEvent]:
         found: Evaluated | None = None
-        if self.held_out:
+        if self.all.held_out:
             yield Phase("measuring", self.step, self.steps, "steps")
             found = held_out_loss(
                 self.learner,
                 self.accelerator,
-                self.tokens,
-                self.held_out,
+                self.all.tokens,
+                self.all.held_out,
                 step=self.step,
                 broken_off=self._leaves,
             )
@@ -238,9 +217,11 @@ class _Run:
             self._note(found)
             yield found
         if self.plan.samples and self.accelerator.is_main_process and not self._leaves():
-            for sample in samples(self.learner, self.tokenizer, step=self.step):
+            for sample in samples(self.learner, self.all.tokenizer, step=self.step):
                 self._note(sample)
                 yield sample
+        if not self._leaves():
+            self.looked = self.step
 
     def _leaves(self) -> bool:
         """Whether an evaluation shall be broken off; with several processes it never is."""
@@ -270,7 +251,11 @@ class _Run:
             trained = self.learner.trained
             self.curves.sync()
             checkpoint.save(
-                self.home.folder, self.step, trained, state_of(self.stepper.optimizer, trained), self._state()
+                self.home.folder,
+                self.step,
+                trained,
+                state_of(self.all.stepper.optimizer, trained),
+                self._state(),
             )
             best = self.best.step if self.best and self.plan.patience else None
             kept = checkpoint.prune(self.home.folder, self.plan.keep, best)
@@ -283,12 +268,13 @@ class _Run:
             "step": self.step,
             "tokens": self.tokens_read,
             "misses": self.misses,
+            "looked": self.looked,
             "before": asdict(self.before) if self.before else None,
             "last": asdict(self.last) if self.last else None,
             "best": asdict(self.best) if self.best else None,
             "watch": self.watch.to_json(),
             "seconds": self._seconds,
-            "per_step": self.feed.per_step,
+            "per_step": self.all.feed.per_step,
             "plan": self.plan.to_json(),
             "data": self.data.hash,
             "parent": self.parent.checksum,
@@ -316,9 +302,10 @@ class _Run:
 
     def _restore(self, found: checkpoint.Checkpoint) -> None:
         self._load_weights(found)
-        set_state(self.stepper.optimizer, self.learner.trained, found.optimizer())
+        set_state(self.all.stepper.optimizer, self.learner.trained, found.optimizer())
         state = found.state
-        self.step, self.tokens_read, self.misses = state["step"], state["tokens"], state["misses"]
+        self.step, self.tokens_read = state["step"], state["tokens"]
+        self.misses, self.looked = state["misses"], state["looked"]
         self.before, self.last, self.best = (
             Evaluated(**state[name]) if state[name] else None for name in ("before", "last", "best")
         )
@@ -338,7 +325,7 @@ class _Run:
         reason: Literal["steps", "stopped", "early"] = "steps" if self.step == self.steps else "early"
         if self.order == "save":
             reason = "stopped"
-        if self.held_out and (self.last is None or self.last.step != self.step):
+        if self.looked != self.step:
             yield from self._evaluate()
         kept, shown = self.step, self.last
         if self.plan.patience and self.best is not None and self.best.step < self.step:
@@ -352,7 +339,7 @@ class _Run:
         _, held_out = self.data.split(self.plan.seed, self.plan.eval_share)
         facts = {
             "parent": {"id": self.parent.id, "checksum": self.parent.checksum},
-            "data": {"hash": self.data.hash, "rows": self.data.rows, "held_out": len(held_out)},
+            "data": {"hash": self.data.hash, "rows": self.data.rows, "held_out": len(list(held_out))},
             "plan": self.plan.to_json(),
             "learning_rate": self.plan.learning_rate,
             "curves": CURVES,

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-CHUNK = 1 << 24  # logits held at once
+CHUNK = 1 << 23  # logits held at once
 
 
 class _HeadLoss(torch.autograd.Function):

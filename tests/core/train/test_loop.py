@@ -315,7 +315,7 @@ def test_one_row_and_a_thousand_equal_ones(tmp_path):
 
 def test_data_without_anything_to_learn_is_refused(tmp_path):
     with pytest.raises(Invalid, match="none of the 2 rows") as refused:
-        run(source(tmp_path / "m"), tmp_path / "out", Rows([Text("a")] * 2))
+        run(source(tmp_path / "m"), tmp_path / "out", Rows([Text("a", ends=False)] * 2))
     assert refused.value.field == "data"
     assert not (tmp_path / "out").exists()
 
