@@ -8,7 +8,9 @@ that would drift. Knows no data, and no machine.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.func import functional_call
 
+from imfine.core.families import Layout, layout
 from imfine.core.memory import DTYPE_BYTES
 from imfine.core.models.local import Local
 from imfine.core.models.module import DTYPES
@@ -46,17 +49,19 @@ class Need:
         return asdict(self)
 
 
-def need(local: Local, plan: Plan) -> Need:
-    """Of one process. Raises: Invalid when the plan does not fit the model."""
-    assert local.tensors is not None, "a folder of safetensors"
-    layout, length = local.layout, plan.tokens(local.layout)
-    shapes = {name: tensor.shape for name, tensor in local.tensors.items()}
-    learned = trainable(layout, shapes, plan).parameters
+def need(config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], plan: Plan) -> Need:
+    """Of one process, for a model's config.json and its parameters' shapes.
+
+    Raises: Invalid when the plan does not fit the model.
+    """
+    where = layout(config)
+    length = plan.tokens(where)
+    learned = trainable(where, shapes, plan).parameters
     frozen = sum(map(math.prod, shapes.values())) - (learned if plan.method == "full" else 0)
     weights = frozen * DTYPE_BYTES[plan.dtype] + learned * 4
-    kept = _activations(local, plan, length)
-    wide = max(layout.intermediate_size, layout.hidden_size)
-    working = 3 * 4 * min(CHUNK, plan.batch * length * layout.vocab_size)  # logits, their gradient, a copy
+    kept = _activations(config, where, plan, length)
+    wide = max(where.intermediate_size, where.hidden_size)
+    working = 3 * 4 * min(CHUNK, plan.batch * length * where.vocab_size)  # logits, their gradient, a copy
     working += 3 * 4 * plan.batch * length * wide + LIBRARIES
     gradients, optimizer = 4 * learned, 8 * learned
     grown = gradients + kept if plan.accumulation > 1 else max(gradients, kept)
@@ -65,11 +70,12 @@ def need(local: Local, plan: Plan) -> Need:
 
 def check_fits(local: Local, plan: Plan, name: str, have: int) -> Need:
     """Raises: OutOfMemory with need, have and a plan that would fit, when `have` bytes are too few."""
-    found = need(local, plan)
+    shapes = {each: tensor.shape for each, tensor in (local.tensors or {}).items()}
+    found = need(local.config, shapes, plan)
     if found.together <= have:
         return found
     for words, smaller in _smaller(plan, plan.tokens(local.layout)):
-        other = need(local, smaller)
+        other = need(local.config, shapes, smaller)
         if other.together <= have:
             change = {key: value for key, value in smaller.to_json().items() if plan.to_json()[key] != value}
             remedy = f"{words} ({other.together / 1e9:.1f} GB)"
@@ -103,34 +109,38 @@ def _smaller(plan: Plan, length: int) -> list[tuple[str, Plan]]:
     ]
 
 
-def _activations(local: Local, plan: Plan, length: int) -> int:
+def _activations(config: Mapping[str, Any], where: Layout, plan: Plan, length: int) -> int:
     """What autograd keeps from forward to backward. Layers below the first trained one keep nothing."""
-    layout = local.layout
-    trained = sorted({target.layer for target in targets(layout, plan)})
-    with_, between = len(trained), layout.layers - trained[0] - len(trained)
-    one, two = (_kept(local, plan, length, layers, trained=layers) for layers in (1, 2))
-    each = two - one
-    frozen = _kept(local, plan, length, 2, trained=1) - one if between else 0
+
+    def kept(plan: Plan, layers: int, trained: int) -> int:
+        return _kept(
+            config, replace(where, layers=layers), replace(plan, layers=tuple(range(trained))), length
+        )
+
+    trained = sorted({target.layer for target in targets(where, plan)})
+    with_, between = len(trained), where.layers - trained[0] - len(trained)
+    one = kept(plan, 1, 1)
+    each = kept(plan, 2, 2) - one
+    frozen = kept(plan, 2, 1) - one if between else 0
     total = one - each + with_ * each + between * frozen
     if plan.checkpointing:  # one layer is computed again, and held whole
         plain = replace(plan, checkpointing=False)
-        total += _kept(local, plain, length, 2, trained=2) - _kept(local, plain, length, 1, trained=1)
+        total += kept(plain, 2, 2) - kept(plain, 1, 1)
     return total
 
 
-def _kept(local: Local, plan: Plan, length: int, layers: int, trained: int) -> int:
-    """Bytes kept by a model of so many layers, the first `trained` of them with the plan's targets."""
-    layout = replace(local.layout, layers=layers)
-    few = replace(plan, layers=tuple(range(trained)))
-    config: Any = transformers.AutoConfig.for_model(**_plain(local.config))
-    setattr(config, layout.row.keys.get("num_hidden_layers", "num_hidden_layers"), layers)
+def _kept(asked: Mapping[str, Any], where: Layout, plan: Plan, length: int) -> int:
+    """Bytes that a model of the config, but of `where`'s few layers, keeps for one batch of `plan`."""
+    config: Any = transformers.AutoConfig.for_model(**_plain(asked))
+    config.num_hidden_layers = where.layers
     if getattr(config, "layer_types", None):
-        config.layer_types = config.layer_types[:layers]
+        config.layer_types = config.layer_types[: where.layers]
+    local = Local(Path(), dict(asked), where, None, 0, 0, None, {})
     with torch.device("meta"):
-        module: Any = getattr(transformers, layout.architecture)._from_config(
+        module: Any = getattr(transformers, where.architecture)._from_config(
             config, dtype=DTYPES[plan.dtype], attn_implementation="sdpa"
         )
-        learner = made_ready(module, replace(local, layout=layout), few, "fit", read=False)
+        learner = made_ready(module, local, plan, "fit", read=False)
     mode = FakeTensorMode()
     hollow = {
         name: FakeTensor(mode, tensor, torch.device("cpu")).requires_grad_(tensor.requires_grad)
@@ -165,7 +175,7 @@ class _Hidden(nn.Module):
         return self.learner.hidden(ids, positions)
 
 
-def _plain(config: dict[str, Any]) -> dict[str, Any]:
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value for key, value in config.items() if key not in ("architectures", "dtype", "torch_dtype")
     }
