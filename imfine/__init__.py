@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imfine.version import VERSION as __version__
@@ -19,8 +21,18 @@ if TYPE_CHECKING:
     from imfine.core.models.load_image import LoadedImageModel
     from imfine.core.recipe import Recipe
     from imfine.core.sampling import Sampling
+    from imfine.core.train.events import TrainEvent
 
-__all__ = ["Equalizer", "LoadedImageModel", "LoadedModel", "Recipe", "Sampling", "__version__", "load"]
+__all__ = [
+    "Equalizer",
+    "LoadedImageModel",
+    "LoadedModel",
+    "Recipe",
+    "Sampling",
+    "__version__",
+    "load",
+    "train",
+]
 
 _HOMES = {
     "Equalizer": "imfine.core.equalizer",
@@ -46,6 +58,28 @@ def load(
         if not isinstance(step, Phase):
             return step
     raise AssertionError("the model comes last")
+
+
+def train(
+    model: str,
+    data: str | Path | Sequence[str | Path],
+    *,
+    name: str,
+    resume: bool = False,
+    **plan: Any,
+) -> Iterator[TrainEvent]:
+    """Fine-tunes `model` on `data` (files, folders, zips) and keeps it as `name`; the TrainResult comes last.
+
+        for event in imfine.train("smollm2-135m", "letters.jsonl", name="letters", parts=["attn"], steps=200):
+            print(event)
+
+    `plan`: what imfine.core.train.plan.Plan holds, e.g. method, rank, epochs, lr, batch, length.
+    Raises: the errors of imfine.errors.
+    """
+    from imfine.core.train.named import train_named
+
+    paths = [data] if isinstance(data, (str, Path)) else list(data)
+    return train_named(model, paths, name, plan, resume=resume)
 
 
 def __getattr__(name: str) -> Any:

@@ -185,3 +185,9 @@ class TooManyTries(ImfineError):
     """Too many wrong tokens from one address."""
 
     code, status = "too_many_tries", 429
+
+
+class TrainingDiverged(Invalid):
+    """A training run's loss became infinite, or ran away from where it had been."""
+
+    code = "training_diverged"

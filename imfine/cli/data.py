@@ -101,6 +101,7 @@ def _reader(model: str) -> tuple[str, Any, int]:
     Raises: Invalid, and what `find` raises.
     """
     from imfine.core.data.tokenizer import Tokenizer
+    from imfine.core.families import TextLayout
     from imfine.core.models.catalog import find, layout_of
     from imfine.settings import settings
 
@@ -113,7 +114,7 @@ def _reader(model: str) -> tuple[str, Any, int]:
             value=card.id,
         )
     layout = layout_of(card)
-    if layout.kind == "image":
+    if not isinstance(layout, TextLayout):
         return layout.kind, None, 0
     return layout.kind, Tokenizer(Path(card.path)), layout.context_length
 

@@ -1,0 +1,75 @@
+"""How a learner does at a moment: its loss on the held-out rows, and what it answers. Knows no run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from imfine.core.families import TextLayout
+from imfine.core.text.prompts import encode
+from imfine.core.train.events import Evaluated, Sampled
+from imfine.core.train.learner import Learner
+from imfine.core.train.packing import Pack, batch_of
+from imfine.core.train.tokens import Tokens
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Without dropout and gradients."""
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        module.train()
+
+
+def held_out_loss(
+    learner: Learner,
+    accelerator: Accelerator,
+    tokens: Tokens,
+    packs: Sequence[Pack],
+    *,
+    step: int,
+    broken_off: Callable[[], bool],
+) -> Evaluated | None:
+    """Every process reads its share. None when it was broken off, which one process alone may do."""
+    total = torch.zeros((), dtype=torch.float64, device=accelerator.device)
+    size = learner.plan.batch
+    shares = [packs[at : at + size] for at in range(0, len(packs), size)]
+    with evaluating(learner):
+        for share in shares[accelerator.process_index :: accelerator.num_processes]:
+            if broken_off():
+                return None
+            batch = batch_of(tokens, share).to(accelerator.device)
+            total += learner(batch.ids, batch.positions, batch.labels).double()
+    loss = float(accelerator.reduce(total, reduction="sum"))
+    count = sum(tokens.counts[row] for rows in packs for row in rows)
+    return Evaluated(step, loss / count, math.exp(min(loss / count, 700.0)), count)
+
+
+def samples(learner: Learner, tokenizer: Any, *, step: int) -> Iterator[Sampled]:
+    """The plan's prompts, answered greedily. Raises: Invalid for a prompt that the chat template refuses."""
+    module: Any = learner.module
+    plan, layout = learner.plan, learner.local.layout
+    assert isinstance(layout, TextLayout)
+    with evaluating(learner):
+        for index, prompt in enumerate(plan.samples):
+            room = layout.context_length - plan.sample_tokens
+            ids = encode(tokenizer, prompt, raw=False)[-max(1, room) :]
+            asked = torch.tensor([ids], device=module.device)  # (1, T)
+            with torch.autocast(asked.device.type, torch.bfloat16, enabled=plan.dtype == "bfloat16"):
+                out = module.generate(
+                    input_ids=asked,
+                    attention_mask=torch.ones_like(asked),
+                    max_new_tokens=plan.sample_tokens,
+                    do_sample=False,
+                    pad_token_id=0,  # one prompt has no padding; transformers would warn
+                )
+            yield Sampled(step, index, prompt, tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True))

@@ -1,0 +1,97 @@
+"""What a training run yields, beside core's Phase and Notice: plain data, the same everywhere.
+
+Knows nothing of who listens. Steps count from 1; losses are nats a trained token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from imfine.core.events import Notice, Phase
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """One step of the optimizer. `tokens` counts what was read so far, padding left out; `grad_norm` is
+    before clipping."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    lr: float
+    grad_norm: float
+    tokens: int
+    tokens_per_s: float
+    eta_s: float
+    type: Literal["train_step"] = "train_step"
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The loss on the held-out rows after `step` steps; `tokens` trained tokens were counted."""
+
+    step: int
+    loss: float
+    perplexity: float
+    tokens: int
+    type: Literal["evaluated"] = "evaluated"
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What the model answers to prompt `index` of the plan after `step` steps, greedily."""
+
+    step: int
+    index: int
+    prompt: str
+    text: str
+    type: Literal["sampled"] = "sampled"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint of `step` is on the disk; `kept` are the steps of all there are."""
+
+    step: int
+    kept: list[int]
+    type: Literal["saved"] = "saved"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The trained model. Losses and perplexities are of the held-out rows; None where none were held out.
+
+    path         the model's folder; adapter: that of the PEFT adapter, where the method makes one
+    reason       why it ended: steps (all of them), stopped (by a person), early (patience)
+    best_step    the step whose weights these are
+    parameters, tensors  how many were trained
+    curves       the file with every step, evaluation and sample, a JSON object a line
+    peak_memory  bytes the process held at most
+    """
+
+    path: str
+    adapter: str | None
+    reason: Literal["steps", "stopped", "early"]
+    steps: int
+    best_step: int
+    loss_before: float | None
+    loss_after: float | None
+    perplexity_before: float | None
+    perplexity_after: float | None
+    curves: str
+    parameters: int
+    tensors: int
+    tokens: int
+    seconds: float
+    peak_memory: int
+    versions: dict[str, str] = field(default_factory=dict)
+    type: Literal["train_result"] = "train_result"
+
+
+TrainEvent = Phase | Notice | TrainStep | Evaluated | Sampled | Saved | TrainResult
+
+
+def to_json(event: TrainEvent) -> dict[str, Any]:
+    return asdict(event)

@@ -1,0 +1,166 @@
+"""Training by names: a model's name, files of data, a name for the result. Knows settings and folders.
+
+What it resolves it hands to the loop, which knows none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imfine.core import memory
+from imfine.core.data.dataset import Dataset
+from imfine.core.data.ingest import ingest
+from imfine.core.events import Notice, Phase
+from imfine.core.models.catalog import NAME, find, layout_of
+from imfine.core.models.checksum import checksum
+from imfine.core.models.folders import read_origin
+from imfine.core.models.known import starter
+from imfine.core.models.local import read_local
+from imfine.core.models.pull import converted_dir, pull
+from imfine.core.train import checkpoint
+from imfine.core.train.events import TrainEvent
+from imfine.core.train.fit import Need, check_fits
+from imfine.core.train.home import Home
+from imfine.core.train.loop import Order, train
+from imfine.core.train.plan import Plan
+from imfine.core.train.probe import Pace, probe
+from imfine.core.train.result import free
+from imfine.errors import Invalid, ModelRefused
+from imfine.settings import Settings
+from imfine.settings import settings as default_settings
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model on this disk, as a parent."""
+
+    id: str
+    path: Path
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """All that was named, found. `need`: of memory, for one process."""
+
+    parent: Source
+    data: Dataset
+    plan: Plan
+    out_dir: Path
+    need: Need
+
+
+def named(
+    model: str,
+    data: Sequence[str | Path],
+    name: str,
+    changes: Mapping[str, Any],
+    *,
+    resume: bool = False,
+    settings: Settings | None = None,
+) -> Iterator[Phase | Named]:
+    """Finds (and fetches) the model, stores the data, checks the plan against both and the memory.
+
+    `changes`: a plan's settings; a run that is resumed has its own for the others.
+    Raises: Invalid, Conflict, OutOfMemory, what catalog.find, pull and ingest raise.
+    """
+    settings = settings or default_settings()
+    out_dir = settings.models_dir / _checked(name)
+    free(out_dir)
+    plan = _plan(changes, Home(out_dir) if resume else None)
+    card = find(model, settings, any_folder=True)
+    plan.check(layout_of(card))
+    if not card.ready:
+        yield from pull(card, settings)
+        card = find(model, settings, any_folder=True)
+    assert card.path is not None
+    folder = _folder(Path(card.path), settings)
+    need = check_fits(read_local(folder), plan, card.id, memory.available())
+    found: Dataset | None = None
+    for each in ingest([Path(path) for path in data], settings.home / "datasets"):
+        if isinstance(each, Phase):
+            yield each
+        else:
+            found = each
+    assert found is not None, "ingest yields the data set last"
+    if found.kind != "text":
+        raise Invalid(
+            f"{card.id} is a language model, the data are pictures",
+            remedy="give text",
+            field="data",
+            value=found.name,
+        )
+    parent = Source(card.id, folder, checksum(folder, settings.home))
+    yield Named(parent, found, plan, out_dir, need)
+
+
+def train_named(
+    model: str,
+    data: Sequence[str | Path],
+    name: str,
+    changes: Mapping[str, Any],
+    *,
+    resume: bool = False,
+    stop: Callable[[], Order] = lambda: "go",
+) -> Iterator[TrainEvent]:
+    """The model's and the data's phases, then the run's events. Raises: what `named` and `train` raise."""
+    for each in named(model, data, name, changes, resume=resume):
+        if isinstance(each, Named):
+            yield from train(each.parent, each.data, each.plan, each.out_dir, resume=resume, stop=stop)
+        else:
+            yield each
+
+
+def estimate_named(
+    model: str, data: Sequence[str | Path], name: str, changes: Mapping[str, Any]
+) -> Iterator[Phase | Notice | tuple[Need, Pace]]:
+    """What a run would take, by shapes and some steps that are thrown away; it comes last."""
+    for each in named(model, data, name, changes):
+        if not isinstance(each, Named):
+            yield each
+            continue
+        for step in probe(each.parent, each.data, each.plan):
+            yield (each.need, step) if isinstance(step, Pace) else step
+
+
+def _checked(name: str) -> str:
+    """Raises: Invalid when no model can be called so."""
+    if not NAME.fullmatch(name) or starter(name) is not None:
+        raise Invalid(
+            f"a model cannot be called {name!r:.220}",
+            remedy="give a name of letters, digits, spaces, + - _ and . that no starter has",
+            field="name",
+            value=name,
+        )
+    return name
+
+
+def _plan(changes: Mapping[str, Any], home: Home | None) -> Plan:
+    kept: dict[str, Any] = {"dtype": memory.default_dtype()}
+    if home is not None and (found := checkpoint.newest(home.folder)[0]) is not None:
+        kept = dict(found.state["plan"])
+        for one, other in (("steps", "epochs"), ("epochs", "steps")):
+            if one in changes:
+                kept[other] = None
+    return Plan.parse({**kept, **changes})
+
+
+def _folder(path: Path, settings: Settings) -> Path:
+    """A GGUF file's tensors are trained from the safetensors that were made of it.
+
+    Raises: ModelRefused when there are none yet.
+    """
+    if path.is_dir():
+        return path
+    folder = converted_dir(path, settings)
+    if read_origin(folder) is None:
+        raise ModelRefused(
+            f"{path.name} is a GGUF file",
+            remedy="answer with it once (imfine tune): that keeps it as safetensors, which can be trained",
+            field="model",
+            value=str(path),
+        )
+    return folder

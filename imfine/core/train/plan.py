@@ -1,0 +1,218 @@
+"""What a training run is asked to do: checked settings and their JSON. Plain Python: knows no torch, no data.
+
+`check` holds a plan against a model's layout; what no model could do is refused as soon as the plan is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from imfine.core.families import Layout, TextLayout
+from imfine.core.sampling import Range
+from imfine.errors import Invalid
+
+PARTS: Mapping[str, tuple[str, ...]] = {"attn": ("q", "k", "v", "o"), "mlp": ("gate", "up", "down")}
+METHODS = ("full", "lora", "dora")
+SCHEDULES = ("cosine", "linear", "constant")
+DTYPES = ("float32", "bfloat16")
+DEFAULT_LR = {"full": 5e-5, "lora": 2e-4, "dora": 2e-4}
+DEFAULT_LENGTH = 512
+TIMES = 10  # evaluations and checkpoints in a run whose plan names no interval
+MAX_SAMPLES = 8
+MAX_SAMPLE_CHARACTERS = 4000
+
+RANGES: Mapping[str, Range] = {
+    "rank": Range(int, 1, 1024),
+    "alpha": Range(float, 0.01, 4096.0),
+    "dropout": Range(float, 0.0, 0.9),
+    "epochs": Range(float, 0.01, 1000.0),
+    "steps": Range(int, 1, 10_000_000),
+    "lr": Range(float, 1e-9, 0.1),
+    "warmup": Range(float, 0.0, 0.5),
+    "weight_decay": Range(float, 0.0, 1.0),
+    "clip": Range(float, 0.0, 1000.0),
+    "batch": Range(int, 1, 1024),
+    "accumulation": Range(int, 1, 1024),
+    "length": Range(int, 8, 1_000_000),
+    "eval_share": Range(float, 0.0, 0.5),
+    "eval_every": Range(int, 1, 10_000_000),
+    "patience": Range(int, 0, 1000),
+    "save_every": Range(int, 1, 10_000_000),
+    "keep": Range(int, 1, 100),
+    "sample_tokens": Range(int, 1, 512),
+    "seed": Range(int, 0, 2**32 - 1),
+}
+OPTIONAL = ("alpha", "epochs", "steps", "lr", "length", "eval_every", "save_every")
+# A run may be resumed with another value of anything but these: they say what is learned from what.
+FIXED = ("parts", "layers", "method", "rank", "alpha", "dropout", "length", "packing", "answers_only",
+         "eval_share", "seed", "dtype")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Raises Invalid for what is out of range, naming field ("plan.lr"), value and remedy.
+
+    parts         attn (q, k, v, o) and mlp (gate, up, down): every matrix of the part, with its bias
+    layers        None: all of them
+    method        full: the weights themselves; lora, dora: low-rank matrices beside them (PEFT)
+    alpha         None: 2 × rank
+    epochs/steps  one of them; neither: one epoch
+    lr            None: 5e-5 for full, 2e-4 for lora and dora
+    warmup        share of the steps over which the learning rate rises
+    clip          largest norm of the gradient; 0: off
+    batch         sequences at once; × accumulation (× processes) are one step
+    length        tokens of a sequence; None: 512, or the model's context where that is shorter
+    packing       several examples share a sequence, and do not see one another
+    answers_only  the loss counts what the assistant says, not what it is asked
+    eval_every    steps; None: ten times a run. Likewise save_every
+    patience      evaluations without a better loss before it stops, keeping the best; 0: never
+    keep          checkpoints kept
+    samples       prompts that are answered at each evaluation
+    dtype         bfloat16: what is trained is kept in float32 and computed in bfloat16
+    """
+
+    parts: tuple[str, ...] = ("attn", "mlp")
+    layers: tuple[int, ...] | None = None
+    method: str = "lora"
+    rank: int = 8
+    alpha: float | None = None
+    dropout: float = 0.0
+    epochs: float | None = None
+    steps: int | None = None
+    lr: float | None = None
+    schedule: str = "cosine"
+    warmup: float = 0.03
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    batch: int = 4
+    accumulation: int = 1
+    length: int | None = None
+    packing: bool = True
+    checkpointing: bool = False
+    answers_only: bool = True
+    eval_share: float = 0.05
+    eval_every: int | None = None
+    patience: int = 0
+    save_every: int | None = None
+    keep: int = 2
+    samples: tuple[str, ...] = ()
+    sample_tokens: int = 48
+    seed: int = 0
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        for name in ("packing", "checkpointing", "answers_only"):
+            if not isinstance(getattr(self, name), bool):
+                raise refused(name, getattr(self, name), "is not true or false", "give true or false")
+        for name, limits in RANGES.items():
+            value = getattr(self, name)
+            if value is None and name in OPTIONAL:
+                continue
+            object.__setattr__(self, name, _number(name, value, limits))
+        for name, words in (("method", METHODS), ("schedule", SCHEDULES), ("dtype", DTYPES)):
+            if getattr(self, name) not in words:
+                raise refused(name, getattr(self, name), "is not known", f"use {' or '.join(words)}")
+        object.__setattr__(self, "parts", _parts(self.parts))
+        object.__setattr__(self, "layers", _layers(self.layers))
+        object.__setattr__(self, "samples", _samples(self.samples))
+        if self.epochs is not None and self.steps is not None:
+            raise refused("steps", self.steps, f"and epochs {self.epochs:g} exclude each other", "give one")
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Plan:
+        """From JSON. Raises: Invalid."""
+        if not isinstance(data, Mapping):
+            raise Invalid(f"plan is {type(data).__name__}, not an object", remedy="give {}", field="plan")
+        names = [f.name for f in fields(cls)]
+        for key in data:
+            if key not in names:
+                raise refused(str(key), data[key], "is not a setting of a plan", f"use {', '.join(names)}")
+        return cls(**data)
+
+    def to_json(self) -> dict[str, Any]:
+        return {f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in fields(self)}
+
+    def check(self, layout: Layout) -> None:
+        """Raises: Invalid when the model draws, has no such layer, or does not read so many tokens."""
+        if not isinstance(layout, TextLayout):
+            raise Invalid(
+                f"{layout.architecture} draws pictures; only text models are trained so far",
+                remedy="choose a text model",
+                field="model",
+                value=layout.architecture,
+            )
+        last = layout.layers - 1
+        for layer in self.layers or ():
+            if layer > last:
+                fact = f"is not in the model: it has {layout.layers} layers"
+                raise refused("layers", layer, fact, f"name layers from 0 to {last}")
+        if self.length is not None and self.length > layout.context_length:
+            fact = f"is more than the {layout.context_length} tokens that the model reads"
+            raise refused("length", self.length, fact, f"give at most {layout.context_length}")
+
+    def tokens(self, layout: Layout) -> int:
+        """Of one sequence."""
+        assert isinstance(layout, TextLayout), "the plan has been checked"
+        return self.length or min(DEFAULT_LENGTH, layout.context_length)
+
+    def resumes(self, other: Plan) -> str | None:
+        """The field that keeps a run of `other` from going on with this plan; None: nothing does."""
+        for name in FIXED:
+            if getattr(self, name) != getattr(other, name):
+                return name
+        return None if self.batch * self.accumulation == other.batch * other.accumulation else "batch"
+
+    @property
+    def learning_rate(self) -> float:
+        return DEFAULT_LR[self.method] if self.lr is None else self.lr
+
+    @property
+    def lora_alpha(self) -> float:
+        return 2.0 * self.rank if self.alpha is None else self.alpha
+
+
+def refused(name: str, value: Any, fact: str, remedy: str) -> Invalid:
+    return Invalid(
+        f"{name} {value!r:.200} {fact}", remedy=remedy, field=f"plan.{name}", value=value, setting=name
+    )
+
+
+def _number(name: str, value: Any, limits: Range) -> int | float:
+    whole = limits.kind is int
+    remedy = f"give {'a whole number' if whole else 'a number'} from {limits.low:.10g} to {limits.high:.10g}"
+    if isinstance(value, bool) or not isinstance(value, (int,) if whole else (int, float)):
+        raise refused(name, value, "is not a whole number" if whole else "is not a number", remedy)
+    if not limits.low <= value <= limits.high:  # NaN and the infinities fall out here too
+        raise refused(name, value if abs(value) < 2**63 else f"{value:.3e}", "is out of range", remedy)
+    return limits.kind(value)
+
+
+def _parts(parts: Any) -> tuple[str, ...]:
+    if not isinstance(parts, (list, tuple)) or not parts or not all(part in PARTS for part in parts):
+        raise refused("parts", parts, "are not parts of a model", f"give some of {', '.join(PARTS)}")
+    return tuple(part for part in PARTS if part in parts)
+
+
+def _layers(layers: Any) -> tuple[int, ...] | None:
+    if layers is None:
+        return None
+    whole = isinstance(layers, (list, tuple)) and all(type(each) is int and each >= 0 for each in layers)
+    if not whole or not layers:
+        raise refused("layers", layers, "are not layers", "give a list such as [0, 1, 2], or null for all")
+    return tuple(sorted(set(layers)))
+
+
+def _samples(samples: Any) -> tuple[str, ...]:
+    if not isinstance(samples, (list, tuple)):
+        raise refused("samples", samples, "is not a list of prompts", 'give a list such as ["Once"]')
+    if len(samples) > MAX_SAMPLES:
+        raise refused("samples", len(samples), "prompts are too many", f"give at most {MAX_SAMPLES}")
+    for i, text in enumerate(samples):
+        if not isinstance(text, str) or not 0 < len(text) <= MAX_SAMPLE_CHARACTERS:
+            remedy = f"give texts of 1 to {MAX_SAMPLE_CHARACTERS} characters"
+            raise refused(f"samples.{i}", text, "cannot be a prompt", remedy)
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            raise refused(f"samples.{i}", text, "holds half of a surrogate pair", "give whole characters")
+    return tuple(samples)

@@ -1,0 +1,89 @@
+"""Which matrices of a model a plan trains, and how many numbers that is. Plain Python: names and shapes only.
+
+The one place of training that reads the table of families.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imfine.core.families import Layout
+from imfine.core.train.plan import PARTS, Plan
+from imfine.errors import ModelBroken
+
+
+@dataclass(frozen=True)
+class Target:
+    """A matrix to train. `module` is its name in the loaded model, `part` is attn or mlp."""
+
+    module: str
+    part: str
+    layer: int
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """What a plan trains: numbers, tensors, and the share of the numbers in all of the model's (0–1)."""
+
+    parameters: int
+    tensors: int
+    share: float
+
+
+def targets(layout: Layout, plan: Plan) -> list[Target]:
+    """Every matrix of the plan's parts and layers, in the model's order.
+
+    Raises: Invalid when the plan does not fit the model.
+    """
+    plan.check(layout)
+    return [
+        Target(module, part, layer)
+        for layer in (range(layout.layers) if plan.layers is None else plan.layers)
+        for module, weight in layout.bands[layer].matrices
+        for part in plan.parts
+        if set(weight.points) <= set(PARTS[part])
+    ]
+
+
+def transposed(layout: Layout) -> bool:
+    """Whether its matrices are stored as (in, out)."""
+    return layout.transposed
+
+
+def trainable(layout: Layout, shapes: Mapping[str, tuple[int, ...]], plan: Plan) -> Trainable:
+    """Counted from `shapes`, the model's parameters by their stored names.
+
+    Raises: Invalid when the plan does not fit the model, ModelBroken when a matrix is missing.
+    """
+    numbers = tensors = 0
+    for target in targets(layout, plan):
+        shape = shapes[stored(f"{target.module}.weight", shapes)]
+        bias = find_stored(f"{target.module}.bias", shapes)
+        if plan.method == "full":
+            sizes = [math.prod(shape)] + ([math.prod(shapes[bias])] if bias else [])
+        else:
+            into, out = shape if transposed(layout) else shape[::-1]
+            sizes = [plan.rank * into, plan.rank * out] + ([out] if plan.method == "dora" else [])
+        numbers += sum(sizes)
+        tensors += len(sizes)
+    return Trainable(numbers, tensors, numbers / sum(map(math.prod, shapes.values())))
+
+
+def find_stored(parameter: str, names: Mapping[str, object]) -> str | None:
+    """A parameter's stored name. Files of the bare model (GPT-2's) leave out the first word."""
+    return next((name for name in (parameter, parameter.partition(".")[2]) if name in names), None)
+
+
+def stored(parameter: str, names: Mapping[str, object]) -> str:
+    """Raises: ModelBroken when the model has no such tensor."""
+    name = find_stored(parameter, names)
+    if name is None:
+        raise ModelBroken(
+            f"the model has no tensor {parameter}, which its architecture asks for",
+            remedy="fetch the model again, from its source",
+            field="model",
+            value=parameter,
+        )
+    return name

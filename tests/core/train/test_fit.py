@@ -1,0 +1,119 @@
+"""What a plan is said to take is what it takes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from small_models import ARCHITECTURES
+from training import plan, source
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from imfine.core.models.local import Local, read_local
+from imfine.core.train.fit import Need, check_fits, need
+from imfine.errors import OutOfMemory
+
+CHILD = """
+import json, resource, sys, threading, time
+sys.path[:0] = {paths!r}
+import imfine.core, psutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from training import Rows, Source, plan
+from imfine.core.data.rows import Text
+import imfine.core.train.adapter
+from imfine.core.train.loop import train
+asked = plan(**json.loads(sys.argv[2]))
+process = psutil.Process()
+before, most, done = process.memory_info().rss, 0, False
+def watch():
+    global most
+    while not done:
+        most = max(most, process.memory_info().rss)
+        time.sleep(0.002)
+threading.Thread(target=watch, daemon=True).start()
+data = Rows([Text("The old man looked at the sea. " * 200, ends=False)] * 8)
+steps = 0
+with TemporaryDirectory() as folder:
+    for event in train(Source(Path(sys.argv[1])), data, asked, Path(folder) / "out",
+                       stop=lambda: "cancel" if steps >= 3 else "go"):
+        if event.type == "train_step":
+            steps += 1
+done = True
+print(json.dumps({{"grown": most - before}}))
+"""
+
+
+def told_of(local: Local, **changes) -> Need:
+    assert local.tensors is not None
+    return need(local.config, {name: t.shape for name, t in local.tensors.items()}, plan(**changes))
+
+
+def grown(model: Path, **changes) -> int:
+    here = Path(__file__).parent
+    code = CHILD.format(paths=[str(here.parent), str(here.parents[2])])
+    words = [sys.executable, "-c", code, str(model), json.dumps(changes)]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=170).stdout
+    return json.loads(said)["grown"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "full", "batch": 2, "length": 256, "eval_share": 0.0, "dtype": "bfloat16"},
+        {"method": "lora", "batch": 4, "length": 256, "eval_share": 0.0, "dtype": "bfloat16"},
+    ],
+)
+def test_the_llama_starters_memory_is_within_a_fifth(changes, starter):
+    told = told_of(read_local(starter), **changes).together
+    assert told == pytest.approx(grown(starter, **changes), rel=0.2)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_family_is_traced_and_more_takes_more(architecture, tmp_path):
+    local = read_local(source(tmp_path / "m", architecture).path)
+
+    def kept(**changes) -> int:
+        return told_of(local, **changes).activations
+
+    base = kept(batch=2, length=64)
+    assert base > 2 * 64 * 48 * 4 * 3  # at least one hidden state a layer
+    assert kept(batch=4, length=64) == pytest.approx(2 * base, rel=0.05)
+    assert kept(batch=2, length=64, checkpointing=True) < 0.7 * base
+    assert kept(batch=2, length=64, layers=(2,)) < 0.6 * base
+    assert kept(batch=2, length=64, method="lora", rank=2) > 0.5 * base
+
+
+def test_what_does_not_fit_is_refused_with_what_would(tmp_path):
+    local = read_local(source(tmp_path / "m").path)
+    asked = plan(batch=64, length=128)
+    have = told_of(local, batch=1, length=128, accumulation=64).together + 1
+    with pytest.raises(OutOfMemory) as refused:
+        check_fits(local, asked, "small", have)
+    assert refused.value.params["change"] == {"batch": 1, "accumulation": 64}
+    assert refused.value.params["need"] > have
+    assert check_fits(local, asked, "small", 1 << 40).together == refused.value.params["need"]
+
+
+def test_llama_2_7b_with_lora_on_paper():
+    """13.5 GB of weights in bfloat16; activations by the operations that transformers does."""
+    config = {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 4096,
+        "intermediate_size": 11008, "num_hidden_layers": 32, "num_attention_heads": 32,
+        "num_key_value_heads": 32, "vocab_size": 32000, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
+    }  # fmt: skip
+    asked = plan(method="lora", rank=8, batch=1, length=512, dtype="bfloat16", parts=("attn", "mlp"))
+    with torch.device("meta"):
+        module = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
+    shapes = {name: tuple(p.shape) for name, p in module.named_parameters()}
+    found = need(config, shapes, asked)
+    assert found.weights == pytest.approx(13.55e9, rel=0.01)
+    assert found.gradients == 4 * 19_988_480  # rank 8 on seven matrices of 32 layers
+    light = need(config, shapes, replace(asked, checkpointing=True))
+    assert light.together < 15.5e9 < found.together < 40e9
