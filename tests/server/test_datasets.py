@@ -281,15 +281,16 @@ def test_others_are_served_and_memory_stays_while_much_is_read(running: Running)
     before = peak()
     thread = threading.Thread(target=lambda: done.append(give(running.http, parts())))
     thread.start()
-    slowest = 0.0
+    took: list[float] = []
     while thread.is_alive():
         began = time.monotonic()
         assert running.http.get("/healthz").status_code == 200
-        slowest = max(slowest, time.monotonic() - began)
+        took.append(time.monotonic() - began)
         time.sleep(0.02)
     assert done[0].status_code == 201, done[0].text
     assert done[0].json()["bytes"] > size * 0.99
-    assert slowest < 1.0, slowest
+    took.sort()
+    assert took[len(took) * 95 // 100] < 0.25, took[-10:]  # its loop is never held up; the machine may be
     assert peak() - before < 40 << 10, "KiB of this process: server and client"
 
 
