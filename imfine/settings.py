@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     queue_prefix: str = ""  # before every queue's name, where several installations share one broker
     model_dirs: list[Path] = []  # further folders whose models may be named by the page
     memory_budget_gib: float | None = Field(default=None, gt=0)  # None: what the machine has, less a reserve
+    upload_limit_gib: float = Field(default=4.0, gt=0)  # of one file of data to train on
     lease_s: float = Field(default=5.0, gt=0)  # a run whose worker is silent for so long is given on
     max_attempts: int = Field(default=3, ge=1, le=15)  # below RabbitMQ's delivery limit of 20
     _home_moved: bool = PrivateAttr(default=False)

@@ -16,6 +16,7 @@ from imfine.server.artifacts import Artifacts
 from imfine.server.auth import Auth
 from imfine.server.catalog import Catalog
 from imfine.server.context import Context, known_query, user, worker
+from imfine.server.datasets import Datasets
 from imfine.server.edge import Edge
 from imfine.server.hub import Hub
 from imfine.server.leases import Leases, Workers
@@ -76,6 +77,8 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
     publisher = Publisher(publish)
     artifacts = Artifacts(settings.home)
     artifacts.forget_uploads()
+    datasets = Datasets(settings.home, settings.upload_limit_gib)
+    datasets.forget_unfinished()
     metrics = Metrics()
     context = Context(
         settings=settings,
@@ -88,6 +91,7 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
         life=Lifecycle(store, hub, leases, publisher, max_attempts=settings.max_attempts),
         catalog=Catalog(settings),
         artifacts=artifacts,
+        datasets=datasets,
         metrics=metrics,
     )
     metrics.watch(

@@ -168,13 +168,13 @@ class StrictRequest(Request):
             )
         )
         tail = read[ENDS_BYTES:]
-        self.scope["state"]["unread"] = not await _drained(chunks, tail)
+        self.scope["state"]["unread"] = not await drained(chunks, tail)
         refused.ends = bytes(read[:ENDS_BYTES] + b"\n" + tail[-ENDS_BYTES:])
         self.scope["state"]["refused"] = refused
         return refused
 
 
-async def _drained(chunks: AsyncIterator[bytes], tail: bytearray) -> bool:
+async def drained(chunks: AsyncIterator[bytes], tail: bytearray) -> bool:
     """Reads on and forgets all but the end, so that the client comes to read the answer. False: it has not
     finished."""
     left = DRAIN_BYTES

@@ -12,6 +12,7 @@ from imfine.errors import Invalid
 from imfine.server.artifacts import Artifacts
 from imfine.server.auth import COOKIE, Auth
 from imfine.server.catalog import Catalog
+from imfine.server.datasets import Datasets
 from imfine.server.hub import Hub
 from imfine.server.leases import Leases, Workers
 from imfine.server.lifecycle import Lifecycle
@@ -33,6 +34,7 @@ class Context:
     life: Lifecycle
     catalog: Catalog
     artifacts: Artifacts
+    datasets: Datasets
     metrics: Metrics
 
 

@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from imfine.server.context import user
-from imfine.server.routes import events, health, models, pictures, runs, session
+from imfine.server.routes import datasets, events, health, models, pictures, runs, session
 from imfine.server.schemas import Event
 from imfine.version import VERSION
 
@@ -26,6 +26,7 @@ GUARDED: tuple[APIRouter, ...] = (
     events.router,
     models.router,
     pictures.router,
+    datasets.router,
     health.router,
 )
 

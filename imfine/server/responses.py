@@ -19,6 +19,7 @@ WHY = {
     422: "a field holds a value that cannot be used",
     424: "the model has to be fetched, and the Hub cannot be reached",
     429: "too many wrong tokens",
+    507: "there is no room on the disk",
     503: "a part of the service is away; try again",
 }
 

@@ -547,6 +547,80 @@ class Manifest(Out):
     eps: list[EpsChange]
 
 
+# ---------------------------------------------------------------- data sets
+
+
+class Finding(Out):
+    """What one should know of the data; not an error."""
+
+    code: str = Field(description="stable; the page translates it")
+    message: str
+    params: dict[str, Any] = Field(
+        description="`count`: how many; `files`: of each line, where there are several"
+    )
+    lines: list[int] = Field(description="the first hundred, from 1; of a table its rows")
+
+
+class PictureSizes(Out):
+    """Width and height in pixels."""
+
+    smallest: list[int]
+    largest: list[int]
+
+
+class Dataset(Out):
+    """Data to train on. Immutable: the id is the sha256 of its rows, which name every picture by its own."""
+
+    id: str
+    name: str
+    kind: ModelKind
+    format: Literal["messages", "sharegpt", "alpaca", "prompt_completion", "text", "pictures"]
+    rows: int = Field(description="or pictures")
+    bytes: int
+    columns: dict[str, str] = Field(description="part → what the data call it, where that differs")
+    findings: list[Finding]
+    sizes: PictureSizes | None = Field(description="of pictures")
+    created_at: Time
+
+
+class DatasetList(Out):
+    items: list[Dataset]
+
+
+class Piece(Out):
+    text: str
+    trained: bool
+
+
+class PicturePreview(Out):
+    url: str
+    width: int
+    height: int
+
+
+class RowPreview(Sparse):
+    """Its pieces joined are the text that the model reads."""
+
+    pieces: list[Piece]
+    picture: PicturePreview | None = Field(default=None, description="of a data set of pictures")
+
+
+class TokenCount(Out):
+    """Of the first 2,000 rows."""
+
+    rows: int
+    tokens: int = Field(description="after rows are cut at `length`")
+    trained: int
+    longest: int = Field(description="tokens of the longest row, before it is cut")
+    length: int
+    findings: list[Finding]
+
+
+class DatasetPreview(Out):
+    rows: list[RowPreview]
+    tokens: TokenCount | None = Field(description="null without a text model")
+
+
 # ---------------------------------------------------------------- session, workers, health
 
 

@@ -85,3 +85,14 @@ artifacts = Table(
     Column("created_ms", BigInteger, nullable=False),
     **MYSQL,
 )
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", String(64), primary_key=True),  # sha256 of its rows, which lie under this name in the home
+    Column("name", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("about", Long, nullable=False),  # format, rows, bytes, columns, findings, as JSON
+    **MYSQL,
+)

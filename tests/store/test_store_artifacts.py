@@ -9,11 +9,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
+from store_runs import put_run
 
 from imfine.store import artifacts, runs
 from imfine.store.engine import Store
 from imfine.store.migrate import MIGRATIONS, migrate
-from imfine.store.runs import Head
 
 A, B = "a" * 64, "b" * 64
 
@@ -25,20 +25,11 @@ def store(database_url: str) -> Iterator[Store]:
     store.close()
 
 
-def put_run(store: Store, run_id: str) -> None:
-    texts = dict.fromkeys(("kind", "queue", "name", "model", "recipe_hash", "excerpt"), "x")
-    none = dict.fromkeys(("page", "worker", "started_ms", "finished_ms", "phase", "error"))
-    counts = {"attempt": 1, "lost": 0, "seq": 0, "cancel": False, "created_ms": 1}
-    run = Head(**{"id": run_id, "state": "running", "recipe": "{}"} | texts | none | counts)
-    with store.write() as connection:
-        runs.put(connection, run, "{}", "hello")
-
-
 def test_a_runs_files(store: Store) -> None:
     migrate(store.engine)
     one, other = "0" * 26, "1" * 26
-    put_run(store, one)
-    put_run(store, other)
+    put_run(store, one, "generate", "running")
+    put_run(store, other, "generate", "running")
     with store.write() as connection:
         for _ in range(2):
             artifacts.put(connection, one, A, 10, 1)
@@ -63,7 +54,7 @@ def test_a_database_from_before_keeps_its_runs(store: Store) -> None:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
     assert "artifacts" not in inspect(store.engine).get_table_names()
-    put_run(store, "0" * 26)
+    put_run(store, "0" * 26, "generate", "running")
     migrate(store.engine)
     with store.write() as connection:
         artifacts.put(connection, "0" * 26, A, 10, 1)

@@ -137,13 +137,15 @@ class _Reader:
         skipped: list[dict[str, str]] = []
         sizes: Counter[tuple[int, int]] = Counter()
         done = 0
-        for each in pictures.captioned(sources, self._columns, self._errors, self._notes):
+        for each in pictures.captioned(sources, self._columns, self._errors):
             yield Phase("loading", done, total, "bytes")
             done += each.source.size
             kept = pictures.kept(each.source, self._writer.pictures)
             if isinstance(kept, str):
                 skipped.append({"file": each.source.name, "why": kept})
                 continue
+            if each.lacks:
+                self._notes.note(each.lacks, each.place)
             path, width, height = kept
             if each.place.file is not None:
                 self._files.append((self._writer.rows, each.place.file))

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, UnidentifiedImageError
 
-from imfine.core.data.findings import Errors, Notes, Place, Wrong, kind_of
+from imfine.core.data.findings import Errors, Place, Wrong, kind_of
 from imfine.core.data.reading import File, json_lines, lines
 from imfine.core.data.records import whole
 from imfine.core.data.sources import Source
@@ -48,11 +48,12 @@ BAD = (
 
 @dataclass(frozen=True)
 class Captioned:
-    """A picture's file, what is said of it, and where that stands."""
+    """A picture's file, what is said of it, and where that stands; `lacks`: the code of a finding."""
 
     source: Source
     caption: str
     place: Place
+    lacks: str | None
 
 
 def has_pictures(sources: Sequence[Source]) -> bool:
@@ -60,7 +61,7 @@ def has_pictures(sources: Sequence[Source]) -> bool:
 
 
 def captioned(
-    sources: Sequence[Source], columns: Mapping[str, str] | None, errors: Errors, notes: Notes
+    sources: Sequence[Source], columns: Mapping[str, str] | None, errors: Errors
 ) -> Iterator[Captioned]:
     """The pictures in order, each with its caption; "" where there is none.
 
@@ -86,12 +87,10 @@ def captioned(
         elif picture.stem in files:
             caption = _caption(files[picture.stem], errors)
         else:
-            notes.note("no_caption", place)
-            yield Captioned(picture, "", place)
+            yield Captioned(picture, "", place, "no_caption")
             continue
-        if not caption.strip():
-            notes.note("empty_captions", place)
-        yield Captioned(picture, caption.strip(), place)
+        caption = caption.strip()
+        yield Captioned(picture, caption, place, None if caption else "empty_captions")
 
 
 def _metadata(

@@ -64,16 +64,22 @@ def render(row: Row, tokenizer: Any, *, answers_only: bool = True, max_length: i
 
 
 def tokens(
-    dataset: Dataset, tokenizer: Any, *, answers_only: bool = True, max_length: int
+    dataset: Dataset,
+    tokenizer: Any,
+    *,
+    answers_only: bool = True,
+    max_length: int,
+    first: int | None = None,
 ) -> Iterator[Phase | Counted]:
-    """Counts; yields how far it is, and what it found last. Streams."""
+    """Counts, in all rows or the `first`; yields how far it is, and what it found last. Streams."""
+    rows = dataset.rows if first is None else min(first, dataset.rows)
     notes, reason = Notes(), ""
     count = trained = longest = 0
-    for begin in range(0, dataset.rows, BATCH):
-        yield Phase("measuring", begin, dataset.rows, "parts")
+    for begin in range(0, rows, BATCH):
+        yield Phase("measuring", begin, rows, "parts")
         texts: list[Rendered] = []
         places: list[Place] = []
-        for i in range(begin, min(begin + BATCH, dataset.rows)):
+        for i in range(begin, min(begin + BATCH, rows)):
             place = Place(dataset.line(i))
             try:
                 texts.append(rendered(dataset.row(i), tokenizer))
@@ -93,11 +99,11 @@ def tokens(
             count += len(example.ids[:max_length])
             trained += sum(example.trained[:max_length])
     more: dict[str, dict[str, Any]] = {
-        "too_long": {"rows": dataset.rows, "max_length": max_length},
+        "too_long": {"rows": rows, "max_length": max_length},
         "template_refused": {"reason": reason},
     }
     findings = [found for code in notes.counts if (found := notes.finding(code, **more.get(code, {})))]
-    yield Counted(dataset.rows, count, trained, longest, findings)
+    yield Counted(rows, count, trained, longest, findings)
 
 
 def preview(dataset: Dataset, tokenizer: Any | None, n: int) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ class Writer:
         self._digests = array("Q")  # 8 bytes a row, to find those that repeat another
         with kept():
             root.mkdir(parents=True, exist_ok=True)
-            self.stage = Path(tempfile.mkdtemp(prefix=STAGE, dir=root))
+            self.stage = Path(tempfile.mkdtemp(prefix=f"{STAGE}{os.getpid()}-", dir=root))
             (self.stage / PICTURES).mkdir()
             self._file = (self.stage / ROWS).open("wb", buffering=1 << 20)
             self._offsets = _Numbers(self.stage / OFFSETS)
@@ -139,9 +139,10 @@ def _close(file: BinaryIO | Any) -> None:
 
 
 def forget_unfinished(root: Path) -> None:
-    """What a process left that was killed while it wrote. No other may be writing."""
+    """What processes left that were killed while they wrote; not what others of this machine write now."""
     for left in root.glob(f"{STAGE}*"):
-        shutil.rmtree(left, ignore_errors=True)
+        if not Path("/proc", left.name.removeprefix(STAGE).partition("-")[0]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

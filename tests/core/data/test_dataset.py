@@ -96,10 +96,12 @@ def test_a_full_disk_is_said_and_leaves_nothing(
 
 
 def test_what_a_killed_process_left_is_cleared_away(ten: Dataset, tmp_path: Path) -> None:
-    left = tmp_path / "datasets" / f"{storing.STAGE}x"
-    left.mkdir()
+    left = tmp_path / "datasets" / f"{storing.STAGE}{2**22 + 1}-x"  # above the largest process id
+    mine = tmp_path / "datasets" / f"{storing.STAGE}{os.getpid()}-x"
+    for folder in (left, mine):
+        folder.mkdir()
     storing.forget_unfinished(tmp_path / "datasets")
-    assert not left.exists()
+    assert (left.exists(), mine.exists()) == (False, True)
     assert ten.folder.exists()
 
 

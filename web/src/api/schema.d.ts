@@ -290,6 +290,85 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The data sets, newest first */
+        get: operations["index_api_datasets_get"];
+        put?: never;
+        /**
+         * Give data: the file is the body
+         * @description JSON Lines, JSON, CSV, Parquet, plain text, or a zip of those or of pictures with captions; found out
+         *     by content. The answer tells what is in it. Data that are here already are not kept twice. What cannot
+         *     be read is 422, with lines and fields in `params.errors`, and nothing is kept.
+         */
+        post: operations["create_api_datasets_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One data set */
+        get: operations["show_api_datasets__id__get"];
+        put?: never;
+        post?: never;
+        /** Delete a data set that no run uses */
+        delete: operations["delete_api_datasets__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The first rows, as a model reads them
+         * @description The pieces of a row joined are its text; those that are trained are marked (answers only). With a
+         *     model: its own chat template, and the tokens of the first 2,000 rows.
+         */
+        get: operations["preview_api_datasets__id__preview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{id}/pictures/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture of a data set */
+        get: operations["picture_api_datasets__id__pictures__file__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -424,6 +503,62 @@ export interface components {
             /** Items */
             items: components["schemas"]["Card"][];
         };
+        /**
+         * Dataset
+         * @description Data to train on. Immutable: the id is the sha256 of its rows, which name every picture by its own.
+         */
+        Dataset: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "text" | "image";
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "messages" | "sharegpt" | "alpaca" | "prompt_completion" | "text" | "pictures";
+            /**
+             * Rows
+             * @description or pictures
+             */
+            rows: number;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Columns
+             * @description part → what the data call it, where that differs
+             */
+            columns: {
+                [key: string]: string;
+            };
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
+            /** @description of pictures */
+            sizes: components["schemas"]["PictureSizes"] | null;
+            /**
+             * Created At
+             * @description ISO 8601, UTC, milliseconds
+             * @example 2026-11-22T10:00:00.000Z
+             */
+            created_at: string;
+        };
+        /** DatasetList */
+        DatasetList: {
+            /** Items */
+            items: components["schemas"]["Dataset"][];
+        };
+        /** DatasetPreview */
+        DatasetPreview: {
+            /** Rows */
+            rows: components["schemas"]["RowPreview"][];
+            /** @description null without a text model */
+            tokens: components["schemas"]["TokenCount"] | null;
+        };
         /** EpsChange */
         EpsChange: {
             /** Norm */
@@ -461,6 +596,31 @@ export interface components {
             };
         };
         Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
+        /**
+         * Finding
+         * @description What one should know of the data; not an error.
+         */
+        Finding: {
+            /**
+             * Code
+             * @description stable; the page translates it
+             */
+            code: string;
+            /** Message */
+            message: string;
+            /**
+             * Params
+             * @description `count`: how many; `files`: of each line, where there are several
+             */
+            params: {
+                [key: string]: unknown;
+            };
+            /**
+             * Lines
+             * @description the first hundred, from 1; of a table its rows
+             */
+            lines: number[];
+        };
         /** Health */
         Health: {
             /** Ok */
@@ -966,6 +1126,32 @@ export interface components {
             /** Sharpness */
             sharpness: number;
         };
+        /** PicturePreview */
+        PicturePreview: {
+            /** Url */
+            url: string;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+        };
+        /**
+         * PictureSizes
+         * @description Width and height in pixels.
+         */
+        PictureSizes: {
+            /** Smallest */
+            smallest: number[];
+            /** Largest */
+            largest: number[];
+        };
+        /** Piece */
+        Piece: {
+            /** Text */
+            text: string;
+            /** Trained */
+            trained: boolean;
+        };
         /**
          * PreviewEvent
          * @description A picture so far. Only on live streams, without an id: it is kept nowhere and never told again.
@@ -1115,6 +1301,16 @@ export interface components {
             versions: {
                 [key: string]: string;
             };
+        };
+        /**
+         * RowPreview
+         * @description Its pieces joined are the text that the model reads.
+         */
+        RowPreview: {
+            /** Pieces */
+            pieces: components["schemas"]["Piece"][];
+            /** @description of a data set of pictures */
+            picture?: components["schemas"]["PicturePreview"] | null;
         };
         /** Run */
         Run: {
@@ -1526,6 +1722,30 @@ export interface components {
             /** Worker */
             worker: string | null;
             error: components["schemas"]["ErrorBody"] | null;
+        };
+        /**
+         * TokenCount
+         * @description Of the first 2,000 rows.
+         */
+        TokenCount: {
+            /** Rows */
+            rows: number;
+            /**
+             * Tokens
+             * @description after rows are cut at `length`
+             */
+            tokens: number;
+            /** Trained */
+            trained: number;
+            /**
+             * Longest
+             * @description tokens of the longest row, before it is cut
+             */
+            longest: number;
+            /** Length */
+            length: number;
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
         };
         /** TokensEvent */
         TokensEvent: {
@@ -2805,6 +3025,516 @@ export interface operations {
             };
             /** @description too many wrong tokens */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    index_api_datasets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetList"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_api_datasets_post: {
+        parameters: {
+            query: {
+                /** @description the file's name; its ending helps to read it */
+                name: string;
+                /** @description which column is which, e.g. prompt=question,completion=answer */
+                columns?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description there is no room on the disk */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    show_api_datasets__id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the data set's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dataset"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_api_datasets__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the data set's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    preview_api_datasets__id__preview_get: {
+        parameters: {
+            query?: {
+                /** @description a text model */
+                model?: string | null;
+                /** @description tokens of a row that are read; else what the model can */
+                length?: number | null;
+                rows?: number;
+            };
+            header?: never;
+            path: {
+                /** @description the data set's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetPreview"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the model has to be fetched, and the Hub cannot be reached */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    picture_api_datasets__id__pictures__file__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the data set's id */
+                id: string;
+                /** @description as the preview names it */
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the picture */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/jpeg": string;
+                    "image/webp": string;
+                    "image/bmp": string;
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

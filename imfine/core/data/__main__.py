@@ -1,0 +1,82 @@
+"""`python -m imfine.core.data`: one task of another process, which must neither wait nor share its memory.
+
+Reads the task as a line of JSON from its standard input and answers {"done"} or {"error"} with one on its
+standard output. A broken file or a model's template may take all time, all memory or the whole process: its
+own. The input is also the leash: when it closes, the one who asked is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from imfine.core.data.dataset import Dataset, open_dataset
+from imfine.core.data.ingest import ingest
+from imfine.core.data.render import Counted, preview, tokens
+from imfine.core.data.tokenizer import Tokenizer
+from imfine.errors import ImfineError, OutOfMemory
+
+MEMORY = 4 << 30  # bytes of addresses
+COUNTED = 2000  # rows whose tokens are counted for a preview
+
+
+def store(file: str, root: str, name: str, columns: dict[str, str] | None) -> dict[str, Any]:
+    """A file becomes a data set below `root`."""
+    for step in ingest([Path(file)], Path(root), name=name, columns=columns):
+        if isinstance(step, Dataset):
+            return step.to_json()
+    raise AssertionError("the data set comes last")
+
+
+def show(folder: str, model: str | None, length: int | None, rows: int) -> dict[str, Any]:
+    """The first rows; with a model's folder, as it reads them, and the tokens of the first COUNTED rows."""
+    dataset = open_dataset(Path(folder))
+    if model is None or dataset.kind == "image":
+        return {"rows": preview(dataset, None, rows), "tokens": None}
+    assert length is not None
+    tokenizer = Tokenizer(Path(model))
+    [*_, counted] = tokens(dataset, tokenizer, max_length=length, first=COUNTED)
+    assert isinstance(counted, Counted)
+    findings = [finding.to_json() for finding in counted.findings]
+    told = {**vars(counted), "length": length, "findings": findings}
+    return {"rows": preview(dataset, tokenizer, rows), "tokens": told}
+
+
+TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {"store": store, "show": show}
+
+
+def main() -> None:
+    asked = json.loads(sys.stdin.readline())
+    threading.Thread(target=_leash, daemon=True).start()
+    os.nice(5)  # live answers come first
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    try:
+        answer = {"done": TASKS[asked.pop("task")](**asked)}
+    except ImfineError as error:
+        answer = {"error": error.to_json()}
+    except MemoryError:
+        answer = {"error": _too_much().to_json()}
+    json.dump(answer, sys.stdout)
+
+
+def _leash() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+def _too_much() -> OutOfMemory:
+    return OutOfMemory(
+        f"reading the data needs more than {MEMORY >> 30} GiB of memory",
+        remedy="give JSON Lines with shorter rows",
+        field="data",
+    )
+
+
+if __name__ == "__main__":
+    main()
