@@ -10,7 +10,7 @@ import pytest
 from celery.exceptions import Reject
 from stub_server import RUN, Stub
 
-from imfine.core.events import LaneEnd, Phase, Picture, Result, Tokens
+from imfine.core.events import LaneEnd, Phase, Picture, Preview, Result, Tokens
 from imfine.errors import PromptTooLong
 from imfine.jobs.client import Claim, Client, Terms
 from imfine.jobs.live import Left, Submission
@@ -115,6 +115,35 @@ def test_cancelled_while_its_pictures_are_uploaded(stub):
     told = [event["sha256"] for body in stub.posted("events") for event in body["events"]]
     assert told == [body["sha256"] for body in stub.posted("upload")]
     assert 1 <= len(told) < 6
+
+
+def test_previews_do_not_pile_up_behind_a_slow_server(stub):
+    """A step takes 10 ms, a post 200: the picture waits for the post under way, not for 40 previews."""
+    stub.slow["events"] = 0.2
+    work = Work()
+
+    def paint() -> None:
+        for step in range(1, 41):
+            time.sleep(0.01)
+            work.submission.put(Phase("working", step, 40, "steps"))
+            work.submission.put(Preview(0, 0, step, 40, "image/png", "AAAA"))
+        painted.append(time.monotonic())
+        work.submission.put(Picture(0, 0, 7, 8, 8, hashlib.sha256(b"p").hexdigest(), 1, b"p"))
+        work.submission.put(RESULT)
+
+    def begin(claim: Claim) -> Submission:
+        submission = work(claim)
+        threading.Thread(target=paint).start()
+        return submission
+
+    painted: list[float] = []
+    runner(stub, begin).run(RUN, redelivered=False)
+    assert time.monotonic() - painted[0] < 2  # not 40 × 0.2
+    posts = stub.posted("events")
+    assert len(posts) < 20
+    steps = [event["step"] for body in posts for event in body["events"] if event["type"] == "preview"]
+    assert steps == sorted(set(steps))
+    assert posts[-1]["events"][-1]["type"] == "picture"
 
 
 def test_gone(stub):
