@@ -129,6 +129,7 @@ class _Readable:
                 remedy="write it once more, or give CSV or JSON Lines",
                 field="data",
                 value=self._name,
+                reason="parquet",
             ) from error
 
 
