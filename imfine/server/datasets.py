@@ -64,9 +64,11 @@ class Datasets:
 
         Raises: DataError, Invalid, NotKept, OutOfMemory.
         """
-        return self._ask(
-            STORE_S, task="store", file=str(file), root=str(self.root), name=name, columns=columns
-        )
+        told = {"file": str(file), "root": str(self.root), "name": name, "columns": columns}
+        try:
+            return self._ask(STORE_S, task="store", **told)
+        finally:
+            forget_unfinished(self.root)  # of a child that was killed
 
     def show(self, id: str, model: Path | None, length: int | None, rows: int) -> dict[str, Any]:
         """The first rows, and tokens where a text model reads them. Raises: as `store`; ModelBroken."""

@@ -267,6 +267,21 @@ def test_the_child_ends_with_who_asked_it(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("d/[0-9a-f]*"))
 
 
+def test_data_that_fill_the_memory_end_the_child_alone(
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = subprocess.Popen
+    code = "import imfine.core.data.__main__ as child; child.MEMORY = 1 << 27; child.main()"
+
+    def bounded(_words: Any, **more: Any) -> Any:
+        return started([sys.executable, "-c", code], **more)
+
+    monkeypatch.setattr(datasets.subprocess, "Popen", bounded)
+    answer = give(client, json.dumps({"text": "x" * 12_000_000}).encode())
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "out_of_memory")
+    assert left(context) == []
+
+
 @pytest.mark.slow
 def test_others_are_served_and_memory_stays_while_much_is_read(running: Running) -> None:
     row = json.dumps({"text": "All happy families are alike. " * 30}).encode() + b"\n"

@@ -38,6 +38,7 @@ class Dataset:
     findings: list[dict[str, Any]]
     sizes: dict[str, list[int]] | None
     _offsets: np.ndarray = field(repr=False, compare=False)
+    _lines: np.ndarray = field(repr=False, compare=False)
     _file: int = field(repr=False, compare=False)
 
     @property
@@ -54,7 +55,7 @@ class Dataset:
 
     def line(self, i: int) -> int:
         """Where row i stood in the file that was given; lines count from 1."""
-        return int(np.memmap(self.folder / LINES, "<i8", "r")[i])
+        return int(self._lines[i])
 
     def split(self, seed: int, eval_share: float) -> tuple[Sequence[int], Sequence[int]]:
         """(rows to train on, rows to measure with), rising; the same for the same seed everywhere.
@@ -93,10 +94,11 @@ def open_dataset(folder: Path) -> Dataset:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         offsets = np.memmap(folder / OFFSETS, "<i8", "r")
+        lines = np.memmap(folder / LINES, "<i8", "r")
         if len(offsets) != about["rows"] + 1 or (folder / ROWS).stat().st_size != offsets[-1]:
             raise ValueError("the index does not fit the rows")
         file = os.open(folder / ROWS, os.O_RDONLY | os.O_CLOEXEC)
-        found = Dataset(folder, **about, _offsets=offsets, _file=file)
+        found = Dataset(folder, **about, _offsets=offsets, _lines=lines, _file=file)
     except (OSError, ValueError, KeyError, TypeError) as reason:
         raise DataError(
             f"{folder.name} is no whole data set: {reason}",

@@ -61,6 +61,7 @@ def detect(sources: Sequence[Source]) -> tuple[str, list[Source], list[Source]]:
             remedy="give files of one format",
             field="data",
             value=second,
+            reason="several_formats",
         )
     if structured:
         return structured[0], by[structured[0]], [*by.get(TEXT, []), *left]
@@ -68,7 +69,9 @@ def detect(sources: Sequence[Source]) -> tuple[str, list[Source], list[Source]]:
         return TEXT, by[TEXT], left
     if strange:
         raise strange[0][1]
-    raise DataError("there are no files", remedy="give a file that holds data", field="data")
+    raise DataError(
+        "there are no files", remedy="give a file that holds data", field="data", reason="nothing"
+    )
 
 
 def detect_one(source: Source) -> str:
@@ -132,4 +135,5 @@ def _strange(source: Source, what: str) -> DataError:
         remedy="give JSON Lines, CSV, Parquet, plain text, or pictures with captions",
         field="data",
         value=source.name,
+        reason="format",
     )

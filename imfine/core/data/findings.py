@@ -95,7 +95,8 @@ class Errors:
             remedy=REMEDY,
             field=first["field"] or "data",
             value=first["found"],
-            line=first["line"],
+            reason="lines",
+            **{name: first[name] for name in ("file", "line", "expected", "found")},
             errors=self.first,
             total=self.total,
         )

@@ -196,6 +196,7 @@ class _Reader:
             "there is nothing to train on" + (f": {'; '.join(dropped)}" if dropped else ""),
             remedy="give a file that holds at least one row with something to learn",
             field="data",
+            reason="nothing",
             findings=dropped,
         )
 

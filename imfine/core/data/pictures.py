@@ -174,5 +174,6 @@ def none_left(skipped: Sequence[Mapping[str, str]]) -> DataError:
         remedy="give PNG, JPEG or WebP files that open elsewhere",
         field="data",
         value=first["file"],
+        reason="pictures",
         skipped=list(skipped)[:100],
     )

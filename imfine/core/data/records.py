@@ -176,6 +176,7 @@ def reading(names: Collection[str], columns: Mapping[str, str] | None) -> Readin
         remedy="name them, e.g. columns prompt=question,completion=answer, or text=body",
         field="columns",
         value=listed,
+        reason="columns",
         columns=list(names)[:MAX_UNUSED],
     )
 

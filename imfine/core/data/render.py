@@ -209,6 +209,7 @@ def _templated(tokenizer: Any, messages: Sequence[Message], *, ask: bool) -> str
             remedy="change the turns' roles, or choose another model",
             field="dataset",
             value=" ".join(message.role for message in messages)[:200],
+            reason="template",
         ) from e
     return text
 

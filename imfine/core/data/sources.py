@@ -249,7 +249,7 @@ class _Member(io.RawIOBase):
 
 
 def _refused(name: str, what: str, remedy: str) -> DataError:
-    return DataError(f"the zip {name} {what}", remedy=remedy, field="data", value=name)
+    return DataError(f"the zip {name} {what}", remedy=remedy, field="data", value=name, reason="zip")
 
 
 def _broken(name: str, reason: Exception) -> DataError:
@@ -258,4 +258,5 @@ def _broken(name: str, reason: Exception) -> DataError:
         remedy="pack it once more",
         field="data",
         value=name,
+        reason="zip_damaged",
     )

@@ -88,25 +88,24 @@ class Parquet:
             self.names = list(self._file.schema_arrow.names)
 
     def records(self, wanted: Collection[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Once: the file is closed after its last row."""
         line = 0
         columns = [name for name in self.names if name in wanted]
-        with self._readable():
-            batches = self._file.iter_batches(BATCH, columns=columns, use_threads=False)
-        while True:
+        with self._stream:
             with self._readable():
-                batch = next(batches, None)
-                rows = [] if batch is None else batch.to_pylist()
-            if batch is None:
-                return
-            for row in rows:
-                line += 1
-                yield line, {name: _cell(value) for name, value in row.items()}
+                batches = self._file.iter_batches(BATCH, columns=columns, use_threads=False)
+            while True:
+                with self._readable():
+                    batch = next(batches, None)
+                    rows = [] if batch is None else batch.to_pylist()
+                if batch is None:
+                    return
+                for row in rows:
+                    line += 1
+                    yield line, {name: _cell(value) for name, value in row.items()}
 
     def _readable(self) -> Any:
         return _Readable(self._source.name)
-
-    def close(self) -> None:
-        self._stream.close()
 
 
 class _Readable:
@@ -129,6 +128,7 @@ class _Readable:
                 remedy="write it once more, or give CSV or JSON Lines",
                 field="data",
                 value=self._name,
+                reason="parquet",
             ) from error
 
 

@@ -7,11 +7,14 @@ import itertools
 import json
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from given import given, jsonl, picture, zipped
+from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from imfine.core.data.render import Counted, Example, preview, render, rendered, tokens
@@ -271,3 +274,52 @@ def test_a_tokenizer_that_cannot_be_read_is_said(starter: Path, tmp_path: Path, 
     (tmp_path / name).write_text("{oops")
     with pytest.raises(ModelBroken, match=name):
         Tokenizer(tmp_path)
+
+
+WORDS = st.text(max_size=20) | st.sampled_from(
+    ["<|im_end|>", "<|im_start|>assistant\n", "\n", " ", "🎉", "가나다"]
+)
+CHATS = st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=3)
+
+
+@hypothesis.settings(max_examples=100, deadline=None)
+@hypothesis.given(CHATS, st.booleans())
+def test_whatever_is_said(starter: Path, turns: list[tuple[str, str]], system: bool) -> None:
+    """The tokens are transformers' own, both tokenizers mark the same, and every answer is marked whole."""
+    messages = [Message("system", "Be kind.")] if system else []
+    for asked, answered in turns:
+        messages += [Message("user", asked), Message("assistant", answered)]
+    theirs, ours = _both(starter)
+    example = render(Chat(tuple(messages)), theirs, max_length=10_000)
+    assert example == render(Chat(tuple(messages)), ours, max_length=10_000)
+    assert example.ids == theirs.apply_chat_template([vars(m) for m in messages], return_dict=False)
+    text = rendered(Chat(tuple(messages)), theirs)
+    assert [text.text[a:b] for a, b in text.answers] == [f"{answered}<|im_end|>" for _, answered in turns]
+    marked = [token for token, trained in zip(example.ids, example.trained, strict=True) if trained]
+    assert marked.count(theirs.eos_token_id) >= len(turns)
+
+
+@cache
+def _both(starter: Path) -> tuple[Any, Tokenizer]:
+    return AutoTokenizer.from_pretrained(starter), Tokenizer(starter)
+
+
+def test_a_tokenizer_that_ends_texts_itself_ends_them_once(tmp_path: Path) -> None:
+    """A tokenizer that puts begin and end around every text: one end, and the begin is not a target."""
+    shutil.copy(GPT2 / "tokenizer_config.json", tmp_path)
+    shape = json.loads((GPT2 / "tokenizer.json").read_text())
+    end = {"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}}
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    own = next(token["id"] for token in shape["added_tokens"] if token["content"] == "<|endoftext|>")
+    tokens = {"<|endoftext|>": {"id": "<|endoftext|>", "ids": [own], "tokens": ["<|endoftext|>"]}}
+    shape["post_processor"] = {
+        "type": "TemplateProcessing",
+        "single": [end, text, end],
+        "pair": [end, text, end],
+        "special_tokens": tokens,
+    }
+    (tmp_path / "tokenizer.json").write_text(json.dumps(shape))
+    tokenizer = Tokenizer(tmp_path)
+    example = render(Text("Once upon"), tokenizer, max_length=100)
+    assert (example.ids[0], example.ids[-1], example.ids.count(own)) == (own, own, 2)
+    assert example.trained == [False] + [True] * (len(example.ids) - 1)
