@@ -78,7 +78,8 @@ def named(
         card = find(model, settings, any_folder=True)
     assert card.path is not None
     folder = _folder(Path(card.path), settings)
-    need = check_fits(read_local(folder), plan, card.id, memory.available())
+    have, device = (gpus[0].free, "cuda") if (gpus := memory.gpus()) else (memory.available(), "cpu")
+    need = check_fits(read_local(folder), plan, card.id, have, device)
     found: Dataset | None = None
     for each in ingest([Path(path) for path in data], settings.home / "datasets"):
         if isinstance(each, Phase):
