@@ -49,6 +49,7 @@ def imfine(*words: str, **environment: str) -> Said:
     [
         ["--help"],
         ["tune", "--help"],
+        ["train", "--help"],
         ["models"],
         ["inspect", "smollm2-135m"],
         ["doctor"],

@@ -70,7 +70,10 @@ def named(
     settings = settings or default_settings()
     out_dir = settings.models_dir / _checked(name)
     free(out_dir)
-    plan = _plan(changes, Home(out_dir) if resume else None)
+    home = Home(out_dir)
+    if not resume:
+        home.check_new(name)
+    plan = _plan(changes, home if resume else None)
     card = find(model, settings, any_folder=True)
     plan.check(layout_of(card))
     if not card.ready:
