@@ -23,7 +23,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 from transformers.utils import logging as hf_logging
 
-from bench.harness import in_turns, line
+from bench.harness import Pair, in_turns, line
 from imfine.core.data.rows import Text
 from imfine.core.models.catalog import find
 from imfine.core.models.local import read_local
@@ -165,6 +165,9 @@ def main() -> None:
     found = prepared(model, rows, asked)
     pair = in_turns(ours(found), other, args.n)
     tokens = sum(found.tokens.lengths)
+    packs = [rows for step in range(found.feed.steps(1.0)) for rows in found.feed.step(step)]
+    read = sum(found.tokens.lengths[row] for rows in packs for row in rows)
+    pair = Pair([each * tokens / read for each in pair.ours], pair.theirs)  # our last step is a full one
     what = "unpacked" if args.unpacked else "packed"
     print(f"{card.id}, {args.method}, {args.dtype}, {rows.rows} rows, {tokens} tokens, batch {args.batch}\n")
     print("| what | ours | theirs | ratio (least–most) | wanted | pairs |\n|---|---|---|---|---|---|")
