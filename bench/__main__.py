@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-for words in (["bench.decode"], ["bench.recipe"], ["bench.latency"], ["bench.latency", "--pictures"]):
-    print(f"\n## {' '.join(words)}\n", flush=True)
-    subprocess.run([sys.executable, "-m", *words], check=True)
+BENCHES = ("decode", "recipe", "latency", "latency --pictures", "image", "train")
+
+for bench in BENCHES:
+    print(f"
+## bench.{bench}
+", flush=True)
+    subprocess.run([sys.executable, "-m", *f"bench.{bench}".split()], check=True)

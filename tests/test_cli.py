@@ -25,6 +25,7 @@ LAYOUT = layout(STARTERS[0].config)
     [
         ["--help"],
         ["tune", "--help"],
+        ["train", "--help"],
         ["models"],
         ["inspect", "smollm2-135m"],
         ["doctor"],

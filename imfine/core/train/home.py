@@ -22,16 +22,21 @@ class Home:
         self.tokens = self.folder / "tokens"
         self.curves = self.folder / CURVES
 
-    @contextmanager
-    def held(self, name: str, *, resume: bool) -> Iterator[None]:
-        """Raises: Conflict when another process trains here, or a run that was not asked for lies here."""
-        if not resume and (steps := checkpoint.steps(self.folder)):
+    def check_new(self, name: str) -> None:
+        """Raises: Conflict when a run for `name` is not finished: a new one would throw it away."""
+        if steps := checkpoint.steps(self.folder):
             raise Conflict(
                 f"a run for {name} is not finished: it has a checkpoint of step {steps[-1]}",
                 remedy=f"resume it, choose another name, or delete {self.folder}",
                 field="name",
                 value=name,
             )
+
+    @contextmanager
+    def held(self, name: str, *, resume: bool) -> Iterator[None]:
+        """Raises: Conflict when another process trains here, or a run that was not asked for lies here."""
+        if not resume:
+            self.check_new(name)
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as lock:
             try:

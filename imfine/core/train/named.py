@@ -70,7 +70,10 @@ def named(
     settings = settings or default_settings()
     out_dir = settings.models_dir / _checked(name)
     free(out_dir)
-    plan = _plan(changes, Home(out_dir) if resume else None)
+    home = Home(out_dir)
+    if not resume:
+        home.check_new(name)
+    plan = _plan(changes, home if resume else None)
     card = find(model, settings, any_folder=True)
     plan.check(layout_of(card))
     if not card.ready:
@@ -78,7 +81,8 @@ def named(
         card = find(model, settings, any_folder=True)
     assert card.path is not None
     folder = _folder(Path(card.path), settings)
-    need = check_fits(read_local(folder), plan, card.id, memory.available())
+    have, device = (gpus[0].free, "cuda") if (gpus := memory.gpus()) else (memory.available(), "cpu")
+    need = check_fits(read_local(folder), plan, card.id, have, device)
     found: Dataset | None = None
     for each in ingest([Path(path) for path in data], settings.home / "datasets"):
         if isinstance(each, Phase):

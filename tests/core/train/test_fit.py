@@ -112,8 +112,8 @@ def test_llama_2_7b_with_lora_on_paper():
     with torch.device("meta"):
         module = AutoModelForCausalLM.from_config(AutoConfig.for_model(**config))
     shapes = {name: tuple(p.shape) for name, p in module.named_parameters()}
-    found = need(config, shapes, asked)
+    found = need(config, shapes, asked, "cuda")
     assert found.weights == pytest.approx(13.55e9, rel=0.01)
     assert found.gradients == 4 * 19_988_480  # rank 8 on seven matrices of 32 layers
-    light = need(config, shapes, replace(asked, checkpointing=True))
+    light = need(config, shapes, replace(asked, checkpointing=True), "cuda")
     assert light.together < 15.5e9 < found.together < 40e9

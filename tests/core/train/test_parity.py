@@ -52,7 +52,9 @@ def ours(asked: Plan, folder: Path) -> tuple[list[float], list[dict[str, list[in
     for step in range(STEPS):
         for (row,) in found.feed.step(step):
             ids, trained = found.tokens.example(row)
-            order.append({"input_ids": ids, "labels": torch.where(trained, ids, -100)})
+            labels = torch.where(trained, ids, -100)
+            labels[0] = -100  # nothing comes before it; Trainer would count it in its mean
+            order.append({"input_ids": ids, "labels": labels})
     return losses, order
 
 

@@ -26,7 +26,8 @@ count = 0
 for event in train(Source(Path({model!r})), sentences(), asked, Path({out!r})):
     count += 1
 state = PartialState()
-print("process", state.process_index, "of", state.num_processes, "on", state.backend, "told", count, flush=True)
+who = f"process {{state.process_index}} of {{state.num_processes}} on {{state.backend}}"
+print(who, "told", count, flush=True)
 state.destroy_process_group()
 """
 
