@@ -6,7 +6,8 @@ A drawn picture's latents are held against those of every emoji (encoded by the 
 it is taken for. Measured on 200 emoji drawn by lot, from their label, in each language: they were learned
 from, so this says how well the model remembers, not what it makes of new words. For that there are the pairs
 of colour and noun that no tint had in training: the nearest of all emoji, and of all tints of these nouns,
-has to be of that noun, and of that colour. Writes evaluation.json beside the model.
+has to be of that noun, and of that colour. Writes evaluation.json beside the model, and reference.png, the
+emoji that the sheet's first 20 prompts name, for the tests, which have no network.
 Knows nothing of how the model was trained.
 """
 
@@ -20,10 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import emojis
+import numpy as np
 import painter
 import torch
 import vae as vaes
 from make import HERE, as_tensor
+from PIL import Image
+from sheet import PROMPTS
 from torch import Tensor
 
 SEED = 64
@@ -48,6 +52,8 @@ def main() -> None:
     }
     path = args.model / "evaluation.json"
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    named = [next(e for e in found if prompt in e.labels) for prompt in PROMPTS["seen"] + PROMPTS["본 것"]]
+    Image.fromarray(np.concatenate([each.pixels for each in named], 1)).save(args.model / "reference.png")
     print(json.dumps(report))
 
 
