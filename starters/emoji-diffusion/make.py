@@ -14,7 +14,7 @@ and UNet in 72 at 8e-4 and another leg of 24 at 6e-4, on two CPU cores, with nei
 
 Step 3 may be stopped or paused at any time: a checkpoint is written every three minutes, `--resume` goes on
 from it. measure.py says how good the result is, sheet.py paints the card's pictures.
-Needs the project's environment, Debian's apt-get, dpkg and g++, and npm.
+Needs the project's environment, Debian's apt-get and dpkg, and npm.
 """
 
 from __future__ import annotations

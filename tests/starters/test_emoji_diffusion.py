@@ -97,6 +97,28 @@ def test_the_cards_pictures_are_there_and_small() -> None:
         assert sheet.width > 1000
 
 
+def test_training_moves_every_part_and_goes_on_where_it_stopped(
+    scripts: SimpleNamespace, tmp_path: Path
+) -> None:
+    diffusion, make = scripts.diffusion, scripts.make
+    model = make.painting(from_scratch=False)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    checkpoint = diffusion.Checkpoint(tmp_path / "checkpoint.pt", model, 1e-2)
+    tokenizer, scheduler = make.tokenizer_of(FOLDER), make.DDIMScheduler.from_pretrained(FOLDER / "scheduler")
+    latents = torch.randn(4, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    captions = ["red apple", "cat face", "책 여러 권", ""]
+    diffusion.fit(checkpoint, tokenizer, scheduler, lambda _dice: (latents, captions), 1e-3)
+    assert checkpoint.step == 1
+    # those of one dimension know no weight decay: what moves them is a gradient
+    still = [n for n, p in model.named_parameters() if p.dim() == 1 and torch.equal(p, before[n])]
+    assert still == []
+
+    again = diffusion.Checkpoint(checkpoint.path, make.painting(from_scratch=False), 1e-2)
+    again.load()
+    assert (again.step, again.seconds) == (1, checkpoint.seconds)
+    assert all(torch.equal(p, q) for p, q in zip(again.model.parameters(), model.parameters(), strict=True))
+
+
 @pytest.mark.parametrize(("hits", "low", "high"), [(0, 0.0, 27.8), (5, 23.7, 76.3), (10, 72.2, 100.0)])
 def test_the_interval_is_wilsons(scripts: SimpleNamespace, hits: int, low: float, high: float) -> None:
     found = scripts.measure.rate([True] * hits + [False] * (10 - hits))
