@@ -1,6 +1,6 @@
 """Makes emoji-diffusion: a small but true Stable Diffusion that draws 64x64 emoji from English and Korean.
 
-    python starters/emoji-diffusion/make.py --work DIR [--minutes 70] [--resume | --from-scratch] [--out DIR]
+    python starters/emoji-diffusion/make.py --work DIR [--minutes 70] [--from-scratch] [--resume] [--out DIR]
 
 1. fetches the font and the names by apt and npm, draws the emoji, tints copies of them (emojis.py);
 2. trains the VAE's decoder on, with the encoder as it is, so that the latents stay (vae.py);
@@ -13,7 +13,8 @@ this folder but the shapes is used. The first version was made so: the VAE in 20
 and UNet in 72 at 8e-4 and another leg of 24 at 6e-4, on two CPU cores, with neither tints nor weighting.
 
 Step 3 may be stopped or paused at any time: a checkpoint is written every three minutes, `--resume` goes on
-from it. measure.py says how good the result is, sheet.py paints the card's pictures.
+from it (given beside `--from-scratch` where that was given). measure.py says how good the result is, sheet.py
+paints the card's pictures.
 Needs the project's environment, Debian's apt-get and dpkg, and npm.
 """
 
@@ -54,9 +55,12 @@ def main() -> None:
     tints = [(i, c) for i, each in enumerate(found) for c in emojis.COLOURS if emojis.tintable(each, c)]
     pictures = as_tensor([each.pixels for each in found])
     tinted = as_tensor([emojis.tint(found[i].pixels, c) for i, c in tints])
-
     everything = torch.cat([pictures, tinted])
 
+    model = painting(from_scratch=args.from_scratch)
+    checkpoint = diffusion.Checkpoint(args.work / "checkpoint.pt", model, args.learning_rate)
+    if args.resume:
+        checkpoint.load()
     vae = vae_of(args, everything)
     latents = kept_latents(args.work / "latents.pt", vae, everything, anew=not args.resume)
     if not args.from_scratch and not args.resume:
@@ -64,11 +68,7 @@ def main() -> None:
     if not args.resume:
         vae.save_pretrained(args.work / "vae")
     tokenizer = bpe(found, args.work / "tokenizer") if args.from_scratch else tokenizer_of(HERE)
-    model = painting(from_scratch=args.from_scratch)
     scheduler = DDIMScheduler.from_pretrained(HERE / "scheduler")
-    checkpoint = diffusion.Checkpoint(args.work / "checkpoint.pt", model, args.learning_rate)
-    if args.resume:
-        checkpoint.load()
     plain, tinted_ = (latents * vae.config.scaling_factor).split([len(found), len(tints)])
     batches = Batches(found, tints, plain, tinted_)
     diffusion.fit(checkpoint, tokenizer, scheduler, batches, args.minutes * 60)
