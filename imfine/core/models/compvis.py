@@ -14,6 +14,7 @@ values to theirs; they need torch and the tensors, which a card may not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -103,7 +104,8 @@ def _parts(config: Mapping[str, Any]) -> Iterator[tuple[str, str, Rename]]:
 
 
 def _words(name: str) -> list[Any]:
-    return [int(word) if word.isascii() and word.isdecimal() else word for word in name.split(".")]
+    short = re.compile(r"[0-9]{1,4}")
+    return [int(word) if short.fullmatch(word) else word for word in name.split(".")]
 
 
 def _unet(words: list[Any], config: Mapping[str, Any]) -> Names | None:

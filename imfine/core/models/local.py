@@ -30,11 +30,7 @@ from imfine.core.models.weights import (
 )
 from imfine.errors import ModelNotFound, ModelRefused
 
-FILES = (
-    ".gguf",
-    ".safetensors",
-    ".ckpt",
-)  # that are models by themselves; the last is refused, with its reason
+FILES = (".gguf", ".safetensors", *PICKLES)  # models by themselves; a pickle is refused with its reason
 PICKLED = (*PICKLES, ".h5", ".msgpack")
 CONFIGS = ("config.json", "tokenizer_config.json", "generation_config.json", "processor_config.json")
 TOKENIZERS = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "merges.txt"), ("vocab.txt",))
@@ -63,7 +59,7 @@ def read_local(path: Path) -> Local:
     """
     if path.is_file() and path.suffix == ".gguf":
         return _gguf(path)
-    if path.is_file() and path.suffix in (".safetensors", *PICKLES):
+    if path.is_file() and path.suffix in FILES:
         return _single(path)
     if path.is_dir() and is_picture_model(path):
         return _pictures(path)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,11 +19,15 @@ from diffusers.loaders import single_file_utils as theirs
 from safetensors.torch import save_file
 from single_files import Tensors, compvis
 
+from imfine.core.manifest import manifest
 from imfine.core.models import catalog
 from imfine.core.models.compvis import renamed
+from imfine.core.models.convert_single import convert_single
 from imfine.core.models.diffusion_configs import SD15, SD21, SDXL
 from imfine.core.models.local import read_local
+from imfine.core.models.single_file import read_single_file
 from imfine.core.models.weights import PARTS, TensorInfo
+from imfine.core.recipe import Recipe
 from imfine.errors import ImfineError, ModelBroken, ModelRefused, UnsupportedArchitecture
 from imfine.settings import settings
 
@@ -87,6 +95,82 @@ def _open_clip(prefix: str) -> Any:
         return made
 
     return convert
+
+
+def header(file: Path, tensors: Tensors) -> Path:
+    """A safetensors file of such tensors in half precision, with a hole for data."""
+    entries, position = {}, 0
+    for name, tensor in tensors.items():
+        end = position + 2 * tensor.numel()
+        entries[name] = {"dtype": "F16", "shape": list(tensor.shape), "data_offsets": [position, end]}
+        position = end
+    text = json.dumps(entries).encode()
+    file.write_bytes(len(text).to_bytes(8, "little") + text)
+    os.truncate(file, 8 + len(text) + position)
+    return file
+
+
+@pytest.fixture(scope="module")
+def headers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files of the real shapes."""
+    folder = tmp_path_factory.mktemp("headers")
+    made = {}
+    for kind, config in CONFIGS.items():
+        with torch.device("meta"):
+            tensors = compvis(kind, shapes_of(config), config, width=1024)
+        made[kind] = header(folder / f"{kind}.safetensors", tensors)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "parameters", "pixels"),
+    [
+        ("sd1", "sd1 (Stable Diffusion 1.x)", 1_066_235_307, 512),
+        ("sd2", "sd2 (Stable Diffusion 2.x, v-prediction)", 1_289_952_427, 768),
+        ("sdxl", "sdxl (Stable Diffusion XL)", 3_468_837_867, 1024),
+    ],
+)
+def test_files_of_the_real_shapes_are_known(
+    headers: dict[str, Path], kind: str, name: str, parameters: int, pixels: int
+) -> None:
+    local = read_local(headers[kind])
+    assert local.facts["name"] == name
+    assert local.parameters == parameters
+    assert local.expanded_size == 2 * parameters
+    assert local.layout.to_json()["image"]["sample_size"] == pixels
+    assert local.tensors is not None
+    assert manifest(local.layout, Recipe.parse({"attn": 1.2}), {n: t.shape for n, t in local.tensors.items()})
+
+
+def test_a_card_needs_no_torch(headers: dict[str, Path]) -> None:
+    code = "import sys; from pathlib import Path; from imfine.core.models.local import read_local; "
+    code += f"read_local(Path({str(headers['sdxl'])!r})); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_smaller_relative_of_xl_is_told(headers: dict[str, Path], tmp_path: Path) -> None:
+    with torch.device("meta"):
+        tensors = compvis("sdxl", shapes_of(SDXL), SDXL)
+    smaller = {name: t for name, t in tensors.items() if "transformer_blocks.9." not in name}
+    with pytest.raises(UnsupportedArchitecture, match="not shaped as Stable Diffusion XL: it has no unet"):
+        read_local(header(tmp_path / "m.safetensors", smaller))
+
+
+@pytest.mark.parametrize("name", ["", ".", "input_blocks.0", "input_blocks." + "9" * 5000 + ".0.x", "a.ß.²"])
+@pytest.mark.parametrize(
+    "prefix", ["model.diffusion_model.", "first_stage_model.", "cond_stage_model.transformer."]
+)
+def test_odd_names_are_told(headers: dict[str, Path], tmp_path: Path, prefix: str, name: str) -> None:
+    with torch.device("meta"):
+        tensors = compvis("sd1", shapes_of(SD15), SD15)
+        tensors[prefix + name] = torch.zeros(3)
+    file = header(tmp_path / "m.safetensors", tensors)
+    if prefix.startswith("cond"):  # transformers' own names: only its module can tell
+        with pytest.raises(ModelBroken, match="does not know"):
+            list(convert_single(read_single_file(file), tmp_path, tmp_path / "t"))
+    else:
+        with pytest.raises(UnsupportedArchitecture, match="does not know"):
+            read_local(file)
 
 
 OTHERS = {
