@@ -14,7 +14,6 @@ from imfine.core.models.clip_tokenizer import END, save_tokenizer
 from imfine.core.models.pictures import parts_of, read_configs
 from imfine.core.models.weights import INDEX, read_json, weight_files
 
-SIZES = {"sd1": "1.x", "sd2": "2.x", "sdxl": "XL"}
 Tensors = dict[str, torch.Tensor]
 
 
