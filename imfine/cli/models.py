@@ -13,7 +13,10 @@ from imfine.core.models.catalog import Card
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
 Model = Annotated[
-    str, typer.Argument(help="A starter's id, a folder, a .gguf file, or owner/name[@revision] on the Hub.")
+    str,
+    typer.Argument(
+        help="A starter's id, a folder, a .gguf or .safetensors file, or owner/name[@revision] on the Hub."
+    ),
 ]
 
 

@@ -50,8 +50,10 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
     """
     source, target = Path(source_dir), Path(target_dir).absolute()
     model = read_local(source)
-    if model.tensors is None:
-        raise _refused(f"{source.name} is a GGUF file", "pull it first, which makes safetensors of it")
+    if model.tensors is None or source.is_file():
+        raise _refused(
+            f"{source.name} is one file", "load it first, which makes a folder of it, and bake that"
+        )
     recipe.check(model.layout)
     touched = touches(model.layout, recipe, {name: t.shape for name, t in model.tensors.items()})
     for name in touched:

@@ -67,11 +67,13 @@ def unet_of(kind: str, **changes: Any) -> UNet2DConditionModel:
     return UNet2DConditionModel(**{**shape, **changes})
 
 
-def save(kind: str, folder: Path, seed: int = 0) -> Path:
+def save(kind: str, folder: Path, seed: int = 0, vocabulary: int = 4096) -> Path:
     """A random model of the kind as diffusers saves its pipeline."""
     torch.manual_seed(seed)
     tokenizer = CLIPTokenizer.from_pretrained(str(STARTER / "tokenizer"), local_files_only=True)
-    text = {**TEXT, "hidden_act": "gelu", "num_hidden_layers": 23} if kind == "sd2" else TEXT
+    text = {**TEXT, "vocab_size": vocabulary}
+    if kind == "sd2":
+        text |= {"hidden_act": "gelu", "num_hidden_layers": 23}
     parts: dict[str, Any] = {
         "unet": unet_of(kind),
         "vae": AutoencoderKL(
@@ -86,7 +88,7 @@ def save(kind: str, folder: Path, seed: int = 0) -> Path:
     }
     if kind == "sdxl":
         parts["text_encoder_2"] = CLIPTextModelWithProjection(
-            CLIPTextConfig(**{**TEXT, "hidden_act": "gelu"})
+            CLIPTextConfig(**{**text, "hidden_act": "gelu"})
         )
     with torch.no_grad():
         for part in parts.values():

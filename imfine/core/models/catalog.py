@@ -41,7 +41,7 @@ class Card:
     ready: bool  # whole, on this disk
     parameters: int | None
     size_on_disk: int | None
-    expanded_size: int | None  # a GGUF file's, once read
+    expanded_size: int | None  # a file's, once it is kept as a folder
     download_size: int | None  # what is still to be fetched
     memory_needed: int | None
     dtype: str

@@ -54,13 +54,13 @@ def sync(path: Path) -> None:
 
 
 def write_origin(folder: Path, **facts: Any) -> None:
-    """origin.json: the facts, and size and sha256 of every file beside it."""
+    """origin.json: the facts, and size and sha256 of every file beside and below it."""
+    there = [file for file in sorted(folder.rglob("*")) if file.is_file()]
     files = {
-        file.name: {"size": file.stat().st_size, "sha256": sha256(file)}
-        for file in sorted(folder.iterdir())
-        if file.is_file()
+        file.relative_to(folder).as_posix(): {"size": file.stat().st_size, "sha256": sha256(file)}
+        for file in there
     }
-    for file in folder.iterdir():
+    for file in there:
         file.chmod(0o644)
     (folder / ORIGIN).write_text(json.dumps({**facts, "files": files}, indent=1))
 

@@ -31,7 +31,7 @@ from imfine.core.models.checksum import checksum
 from imfine.core.models.fingerprint import fingerprint
 from imfine.core.models.folders import locked, need_disk, read_origin, staged, write_origin
 from imfine.core.models.gguf import read_gguf
-from imfine.core.models.local import read_local
+from imfine.core.models.local import Local, read_local
 from imfine.core.models.module import DTYPES, read_module, read_tokenizer
 from imfine.core.models.packed import pack
 from imfine.core.models.pull import converted_dir, pull
@@ -129,16 +129,16 @@ def load(
     local = read_local(Path(card.path))
     _use_cores()
     memory.check_fits(card.id, local.parameters, local.layout, dtype, _room(device))
+    folder = local.path
+    if folder.is_file():
+        folder = converted_dir(local.path, settings)
+        yield from _converted(local, folder, settings)
     if isinstance(local.layout, ImageLayout):
         from imfine.core.models.load_image import read_pictures  # diffusers
 
-        yield from read_pictures(card, local, dtype, device, settings)
+        yield from read_pictures(card, replace(local, path=folder), dtype, device, settings)
         return
     assert isinstance(local.layout, TextLayout)
-    folder = local.path
-    if folder.suffix == ".gguf":
-        folder = converted_dir(local.path, settings)
-        yield from _converted(local.path, folder, settings)
     module: PreTrainedModel | None = None
     with ThreadPoolExecutor(1, "checksum") as pool:
         digest = pool.submit(checksum, folder, settings.home)
@@ -183,18 +183,34 @@ def _use_cores() -> None:
     torch.set_num_threads(max(1, min(psutil.cpu_count(logical=False) or ours, ours)))
 
 
-def _converted(file: Path, folder: Path, settings: Settings) -> Iterator[Phase]:
-    """The GGUF file as a folder of safetensors, made the first time."""
-    from imfine.core.models.convert import convert
-
+def _converted(local: Local, folder: Path, settings: Settings) -> Iterator[Phase]:
+    """The model's file as a folder of safetensors, made the first time."""
+    file = local.path
     with locked(folder):
         if read_origin(folder) is not None:
             return
-        gguf = read_gguf(file)
-        need_disk(folder, 4 * sum(tensor.size for tensor in gguf.tensors.values()), file.name)
+        assert local.expanded_size is not None, "a file is told with what becomes of it"
+        need_disk(folder, local.expanded_size, file.name)
         with staged(folder) as target:
-            yield from convert(gguf, target)
+            if isinstance(local.layout, ImageLayout):
+                yield from _from_single(file, target, settings)
+            else:
+                from imfine.core.models.convert import convert
+
+                yield from convert(read_gguf(file), target)
             write_origin(target, source=str(file), source_size=file.stat().st_size)
+
+
+def _from_single(file: Path, target: Path, settings: Settings) -> Iterator[Phase]:
+    from imfine.core.models.clip_tokenizer import clip_tokenizer
+    from imfine.core.models.convert_single import convert_single  # diffusers
+    from imfine.core.models.single_file import read_single_file
+
+    for step in clip_tokenizer(settings.home):
+        if isinstance(step, Phase):
+            yield step
+        else:
+            yield from convert_single(read_single_file(file), step, target)
 
 
 class Warm:

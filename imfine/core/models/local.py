@@ -1,4 +1,4 @@
-"""A folder or a GGUF file as a model: is it safe to open, is it whole, what does it say of itself.
+"""A folder or a file as a model: is it safe to open, is it whole, what does it say of itself.
 Plain Python.
 
 Nothing of a model is executed, not even for a preview: pickled weights, code of its own (`auto_map`) and
@@ -18,6 +18,7 @@ from imfine.core.image.sampling import RANGES
 from imfine.core.models.folders import read_origin
 from imfine.core.models.gguf import config_of, read_gguf
 from imfine.core.models.pictures import is_picture_model, parts_of, read_configs, tokenizers_of
+from imfine.core.models.single_file import PICKLES, read_single_file
 from imfine.core.models.weights import (
     INDEX,
     TensorInfo,
@@ -29,7 +30,8 @@ from imfine.core.models.weights import (
 )
 from imfine.errors import ModelNotFound, ModelRefused
 
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+FILES = (".gguf", ".safetensors", *PICKLES)  # models by themselves; a pickle is refused with its reason
+PICKLED = (*PICKLES, ".h5", ".msgpack")
 CONFIGS = ("config.json", "tokenizer_config.json", "generation_config.json", "processor_config.json")
 TOKENIZERS = (("tokenizer.json",), ("tokenizer.model",), ("vocab.json", "merges.txt"), ("vocab.txt",))
 MAX_README = 1 << 16  # bytes of README.md that may hold its front matter
@@ -46,23 +48,26 @@ class Local:
     tensors: dict[str, TensorInfo] | None  # None: a GGUF file, whose tensors have other names
     parameters: int
     size_on_disk: int
-    expanded_size: int | None  # of a GGUF file, once it is read
+    expanded_size: int | None  # of a file, once it is kept as a folder
     facts: dict[str, Any]  # name, licence, languages, revision, image: of origin.json, else of README.md
 
 
 def read_local(path: Path) -> Local:
-    """Checks and describes a model's folder or GGUF file, from config and headers.
+    """Checks and describes a model's folder or file, from config and headers.
 
     Raises: ModelNotFound, ModelRefused, ModelBroken, UnsupportedArchitecture.
     """
     if path.is_file() and path.suffix == ".gguf":
         return _gguf(path)
+    if path.is_file() and path.suffix in FILES:
+        return _single(path)
     if path.is_dir() and is_picture_model(path):
         return _pictures(path)
     if not path.is_dir() or not (path / "config.json").exists():
         raise ModelNotFound(
             f"{path.name} holds no model",
-            remedy="name a folder with config.json and .safetensors files, or a .gguf file",
+            remedy="name a folder with config.json and .safetensors files, a .gguf file, "
+            "or an image model's .safetensors file",
             field="model",
             value=str(path),
         )
@@ -121,7 +126,7 @@ def is_model(path: Path) -> bool:
     """By its names alone; `read_local` tells whether it can be used."""
     if path.is_dir():
         return (path / "config.json").is_file() or is_picture_model(path)
-    return path.suffix == ".gguf" and path.is_file()
+    return path.suffix in FILES and path.is_file()
 
 
 def _gguf(path: Path) -> Local:
@@ -144,6 +149,20 @@ def _gguf(path: Path) -> Local:
             "licence": gguf.metadata.get("general.license"),
             "languages": languages if isinstance(languages, list) else None,
         },
+    )
+
+
+def _single(path: Path) -> Local:
+    single = read_single_file(path)
+    return Local(
+        path=path,
+        config=single.config,
+        layout=layout(single.config),
+        tensors=single.tensors,
+        parameters=sum(tensor.size for tensor in single.tensors.values()),
+        size_on_disk=path.stat().st_size,
+        expanded_size=sum(tensor.nbytes for tensor in single.tensors.values()),
+        facts={"name": single.name, "licence": single.licence},
     )
 
 
@@ -200,7 +219,7 @@ def check_pickles(folder: Path, names: list[str], model: str | None = None) -> N
 
 def refuse_without_safetensors(model: str, names: list[str]) -> None:
     """Raises: ModelRefused or ModelNotFound, by what there is in place of safetensors."""
-    pickles = sorted(name for name in names if name.endswith(PICKLES))
+    pickles = sorted(name for name in names if name.endswith(PICKLED))
     if pickles:
         raise ModelRefused(
             f"{model} has only pickled weights ({pickles[0]}), which can run code when they are opened",

