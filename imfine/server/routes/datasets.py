@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response
 
 from imfine.core.data.records import parse_columns
+from imfine.core.families import TextLayout
 from imfine.errors import Conflict, Invalid, NotFound, TooLarge
 from imfine.server.artifacts import SHA256
 from imfine.server.body import StrictRoute, drained
@@ -152,7 +153,7 @@ def _reader(ctx: Context, dataset: dict[str, Any], model: str) -> tuple[FilePath
             field="model",
             value=model,
         )
-    if layout.kind == "image":
+    if not isinstance(layout, TextLayout):
         return None, None
     if not card.ready or card.path is None or not FilePath(card.path).is_dir():
         raise Conflict(
