@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from imfine.core.models.diffusion_configs import SD15, SDXL
+
 SHIPPED = Path(__file__).resolve().parents[3] / "starters"  # starters that lie in the checkout, ready to use
+PAINTER = "emoji-diffusion"  # one of them
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,24 @@ KNOWN = (
             "tie_word_embeddings": False,
         },
         gated=True,
+    ),
+    Known(
+        id="stable-diffusion-v1-5/stable-diffusion-v1-5",
+        name="Stable Diffusion 1.5",
+        licence="creativeml-openrail-m",
+        languages=("en",),
+        parameters=1_066_235_307,
+        download_size=2_133_000_000,  # of its half-precision files
+        config=SD15,
+    ),
+    Known(
+        id="stabilityai/stable-diffusion-xl-base-1.0",
+        name="Stable Diffusion XL",
+        licence="openrail++",
+        languages=("en",),
+        parameters=3_468_837_867,
+        download_size=6_938_000_000,
+        config=SDXL,
     ),
 )
 ALIASES = {"gpt2": "openai-community/gpt2"}  # the Hub's name from before there were owners

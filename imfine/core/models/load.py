@@ -26,6 +26,7 @@ from imfine.core.bake import apply_norm_eps
 from imfine.core.equalizer import Equalizer
 from imfine.core.events import Event, Phase
 from imfine.core.families import ImageLayout, TextLayout
+from imfine.core.lanes import pair
 from imfine.core.models.catalog import Card, find
 from imfine.core.models.checksum import checksum
 from imfine.core.models.fingerprint import fingerprint
@@ -86,18 +87,12 @@ class LoadedModel:
         tuned model.
         Raises: RecipeError, SamplingError, Invalid, PromptTooLong.
         """
-        from imfine.core.text.generate import Lane, TextRequest, generate
+        from imfine.core.text.generate import TextRequest, generate
 
-        if recipe is not None and knobs:
-            raise Invalid(
-                f"compare got a recipe and {', '.join(knobs)}", remedy="give one or the other", field="recipe"
-            )
-        tuned = (
-            recipe if isinstance(recipe, Recipe) else Recipe.parse(recipe if recipe is not None else knobs)
-        )
         chosen = sampling if isinstance(sampling, Sampling) else Sampling.parse(sampling or {})
-        lanes = (Lane("base", Recipe()), Lane("tuned", tuned))
-        yield from generate(self, TextRequest(lanes=lanes, prompt=prompt, sampling=chosen, top=top))
+        yield from generate(
+            self, TextRequest(lanes=pair(recipe, knobs), prompt=prompt, sampling=chosen, top=top)
+        )
 
 
 def load(

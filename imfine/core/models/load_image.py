@@ -18,7 +18,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 from imfine.core import memory
 from imfine.core.bake import apply_norm_eps
 from imfine.core.equalizer import Equalizer
-from imfine.core.events import Phase
+from imfine.core.events import Event, Phase
 from imfine.core.families import ImageLayout
 from imfine.core.image.kept import Kept
 from imfine.core.models.catalog import Card
@@ -65,6 +65,12 @@ class LoadedImageModel:
         """Bytes of its weights."""
         modules: tuple[nn.Module, ...] = (self.unet, *self.text_encoders, self.vae)
         return sum(p.nbytes for module in modules for p in (*module.parameters(), *module.buffers()))
+
+    def compare(self, prompt: str, **asked: Any) -> Iterator[Event]:
+        """core.image.generate.compare: the original's and the tuned model's pictures, side by side."""
+        from imfine.core.image.generate import compare
+
+        yield from compare(self, prompt, **asked)
 
 
 def read_pictures(

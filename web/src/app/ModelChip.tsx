@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { modelQuery, modelsQuery } from "@/api/models";
 import type { Card } from "@/api/types";
+import { familyOf } from "@/features/choose/families";
 import { languageName } from "@/shared/i18n/format";
 import { useChosenModel } from "@/shared/store/model";
 import classes from "./ModelChip.module.css";
@@ -63,11 +64,12 @@ export function ModelChip() {
 function useCardWords(card: Card | undefined): string {
   const t = useT();
   if (!card) return "";
-  const family =
-    card.family === "llama" || card.family === "gpt" ? t(`model.family.${card.family}`) : card.architecture;
+  const family = familyOf(card);
   const state = card.reason ? t("model.unusable") : card.ready ? t("model.ready") : t("model.fetch");
   const languages = card.languages?.slice(0, 2).map(languageName).join(", ");
-  return [family, card.layers === null ? null : t("model.layers", { count: card.layers }), languages, state]
+  const unit = card.kind === "image" ? "model.blocks" : "model.layers";
+  const named = family ? t(`model.family.${family}`) : card.architecture;
+  return [named, card.layers === null ? null : t(unit, { count: card.layers }), languages, state]
     .filter(Boolean)
     .join(" · ");
 }

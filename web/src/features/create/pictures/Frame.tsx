@@ -1,5 +1,5 @@
-/** A picture as it stands, finished or forming, under the shared zoom. Small ones are shown pixel by pixel: nothing is
- *  smoothed into them. Knows a picture, no lane. */
+/** A picture as it stands, finished or forming, under the shared zoom. A small one that is zoomed is shown pixel by
+ *  pixel: then nothing is smoothed into it. Knows a picture, no lane. */
 import type { ReactNode } from "react";
 import classes from "./Frame.module.css";
 import type { PictureView } from "./lanes";
