@@ -21,7 +21,7 @@ from imfine.errors import OutOfMemory
 
 GIB = 1 << 30
 DTYPE_BYTES = {"float32": 4, "bfloat16": 2}
-WORKING = 256 << 20  # activations, logits and what Python itself grows by while it answers
+WORKING = 96 << 20  # activations, logits and what Python itself grows by while it answers
 PACKED_LIMIT = GIB  # bytes of weights up to which a second copy is worth its memory
 RESERVE = GIB  # left to the system, the server and the page's browser
 ROWS, TOKENS = 2, 2048  # what a card reckons with: both lanes, with a prompt and an answer of this length

@@ -14,6 +14,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
 
 from imfine.core import memory
 from imfine.core.bake import apply_norm_eps
@@ -120,6 +121,7 @@ def _bytes(folder: Path) -> int:
 
 def _read(folder: Path, kind: Any, dtype: torch.dtype) -> nn.Module:
     variant = "fp16" if any(".fp16." in file.name for file in weight_files(folder)) else None
+    transformers_logging.disable_progress_bar()  # progress is told as bytes
     named = {"dtype": dtype} if kind.__name__.startswith("CLIP") else {"torch_dtype": dtype}
     try:
         module: nn.Module = kind.from_pretrained(
