@@ -56,7 +56,7 @@ def steps(level: str) -> list[Step]:
     interpreter = f"{sys.version_info[0]}.{sys.version_info[1]} {sys.base_prefix}"
 
     todo = [Step("venv", "environment in .venv", interpreter, PYTHON, 0, 40, make_venv), torch_step()]
-    todo.append(lock_step("base", "libraries", PYTHON, 140, 880))
+    todo.append(lock_step("base", "libraries", PYTHON, 200, 1090))
     if level != "up":
         todo.append(lock_step("dev", "test tools", VENV / "bin" / "pytest", 40, 200))
     project = digest([ROOT / "pyproject.toml"])

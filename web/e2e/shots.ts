@@ -67,6 +67,19 @@ async function draw(browser: Browser, app: App, name: string, options: BrowserCo
     await page.waitForTimeout(500); // the list's first page
     await shot(screen);
   }
+  await page
+    .getByRole("button", { name: /emoji-diffusion/ })
+    .first()
+    .click();
+  await page.getByRole("slider", { name: "TONE", exact: true }).waitFor(); // its page is there
+  await studio.prompt.fill(name.endsWith("ko") ? "웃는 고양이" : "smiling cat");
+  await page.getByRole("slider", { name: "TONE", exact: true }).press("PageUp");
+  await page.getByRole("slider", { name: "ATTN", exact: true }).first().press("PageUp");
+  await page.waitForTimeout(400); // the move is asked for
+  await page.getByRole("button", { name: /^(Draw|그리기)$/ }).waitFor({ timeout: 60_000 });
+  await page.locator('section[data-kind=tuned]:not([data-stale]) img[src^="/api/artifacts/"]').waitFor();
+  await page.evaluate("window.scrollTo(0, 0)");
+  await shot("pictures");
   await studio.close();
 }
 
