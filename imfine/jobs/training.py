@@ -88,6 +88,7 @@ class Training:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
+            process_group=0,  # Ctrl-C is for the worker, which lets it save
         )
         self._say(json.dumps({"run": claim.run, "attempt": claim.attempt, "request": claim.request}))
         threading.Thread(target=self._listen, name=f"train-{claim.run}", daemon=True).start()

@@ -89,6 +89,19 @@ def test_a_process_that_is_killed_goes_on_from_its_checkpoint(ready: Installatio
     assert steps == list(range(steps[0], ended["result"]["steps"] + 1))
 
 
+def test_a_stop_leaves_a_checkpoint_and_the_run_goes_on_after_it(ready: Installation) -> None:
+    run = begin(ready, "mine", steps=2000, save_every=2000)
+    wait_event(ready, run, "train_steps")
+    ready.stop()
+    assert any(path.name.startswith("step-") for path in (ready.home / "models" / ".mine.train").iterdir())
+    ready.start()
+    wait_event(ready, run, "train_steps", attempt=2)
+    told = next(each for each in ready.follow(run) if (each["type"], each["attempt"]) == ("train_steps", 2))
+    assert told["step"][0] > 1
+    ready.cancel(run)
+    ready.wait_state(run, "cancelled")
+
+
 def test_cancel_leaves_nothing(ready: Installation) -> None:
     run = begin(ready, "mine", steps=5000)
     wait_event(ready, run, "saved")
