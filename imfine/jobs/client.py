@@ -96,16 +96,19 @@ class Client:
             raise
         return True
 
-    def heartbeat(self, claim: Claim) -> bool:
-        """True: the run is to be cancelled. One try: the next is a second away."""
-        return bool(self._once(f"runs/{claim.run}/heartbeat", {"attempt": claim.attempt})["cancel"])
+    def heartbeat(self, claim: Claim) -> dict[str, Any]:
+        """`cancel`: the run is to be cancelled; `save`: to be stopped, keeping what it has. One try: the next
+        is a second away."""
+        return self._once(f"runs/{claim.run}/heartbeat", {"attempt": claim.attempt})
 
     def finish(self, claim: Claim, seq: int, state: str, **what: Any) -> None:
         self._post(f"runs/{claim.run}/finish", {"attempt": claim.attempt, "seq": seq, "state": state, **what})
 
-    def release(self, claim: Claim, reason: str) -> None:
-        """Gives the run back. While the worker ends there is little time: see `_post`."""
-        self._post(f"runs/{claim.run}/release", {"attempt": claim.attempt, "reason": reason})
+    def release(self, claim: Claim, reason: str, error: ImfineError | None = None) -> None:
+        """Gives the run back; with an `error`, of which it died. While the worker ends there is little time:
+        see `_post`."""
+        body = {"attempt": claim.attempt, "reason": reason, "error": error.to_json() if error else None}
+        self._post(f"runs/{claim.run}/release", body)
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Posts until it is answered. Raises: Gone; Unavailable after PATIENCE_S, or 2 s while we end."""

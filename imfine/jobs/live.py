@@ -65,6 +65,10 @@ class Submission:
             raise what
         return what
 
+    @property
+    def progress_at(self) -> float:
+        return self.loop.progress_at
+
     def cancel(self) -> None:
         """The run leaves at the next token, or the next step of its picture."""
         self.cancelled.set()

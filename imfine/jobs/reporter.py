@@ -15,9 +15,10 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from imfine.core.events import Event, Phase, Picture, Preview, Tokens, to_json
+from imfine.core.events import Event, Phase, Picture, Preview, Tokens
 from imfine.errors import ImfineError, Unavailable
 from imfine.jobs.client import Claim, Client, Gone, Terms
+from imfine.jobs.training import as_json
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Reporter:
         self.uploaded: set[str] = set()  # lanes may share a picture
         self.flushed_at = float("-inf")
         self.cancelled = threading.Event()
+        self.saving = threading.Event()
         self.gone = threading.Event()
         self._over = threading.Event()
         self._heart = threading.Thread(target=self._beat, name=f"heart-{claim.run}", daemon=True)
@@ -107,7 +109,7 @@ class Reporter:
 
     def _post(self, events: list[Event]) -> None:
         self.seq += 1
-        if self.client.events(self.claim, self.seq, [to_json(event) for event in events]):
+        if self.client.events(self.claim, self.seq, [as_json(event) for event in events]):
             self.cancelled.set()
 
     def finish(
@@ -120,15 +122,18 @@ class Reporter:
             self.claim, self.seq, state, **{key: value for key, value in what.items() if value is not None}
         )
 
-    def release(self, reason: str) -> None:
+    def release(self, reason: str, error: ImfineError | None = None) -> None:
         self._over.set()
-        self.client.release(self.claim, reason)
+        self.client.release(self.claim, reason, error)
 
     def _beat(self) -> None:
         while not self._over.wait(self.terms.heartbeat_s):
             try:
-                if self.client.heartbeat(self.claim):
+                told = self.client.heartbeat(self.claim)
+                if told["cancel"]:
                     self.cancelled.set()
+                if told.get("save"):
+                    self.saving.set()
             except Gone:
                 self.gone.set()
                 return

@@ -16,22 +16,25 @@ from typing import Any
 from celery import Celery
 from celery.exceptions import Reject
 
-from imfine.core.events import Result, to_json
+from imfine.core.events import Result
 from imfine.errors import ImfineError, Invalid, OutOfMemory, Unavailable
 from imfine.jobs import names
 from imfine.jobs.client import Claim, Client, Gone, Terms
 from imfine.jobs.live import Left, Submission
 from imfine.jobs.reporter import Reporter
+from imfine.jobs.training import Died, Trained, Training, as_json
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.05  # how often a waiting task looks at its flags
 LEAVE_S = 1.0
+PAUSE_S = 6.5  # for a checkpoint: the worker itself is cut off after eight
 PARTING_S = 0.5  # a message given back at once would be taken again until Celery has stopped taking
 EX_SOFTWARE = 70
 STALL_S = 300.0  # a decode loop that makes no step for so long hangs
 
-Submit = Callable[[Claim], Submission]
+Work = Submission | Training
+Submit = Callable[[Claim], Work]
 
 
 class Stopping(Exception):
@@ -93,11 +96,14 @@ class Runner:
                 if result is None:
                     report.finish("cancelled")
                 else:
-                    report.finish("succeeded", result=to_json(result))
+                    report.finish("succeeded", result=as_json(result))
             except Gone:
                 log.info("run %s: attempt %d is not ours any more", claim.run, claim.attempt)
             except Stopping:
                 report.release("the worker ends")
+            except Died as died:
+                log.error("run %s: %s", claim.run, died)
+                report.release("its process died", died.reason)
             except Stalled:
                 log.critical("run %s made no progress for %.0f s; this worker ends", claim.run, self.stall_s)
                 os._exit(EX_SOFTWARE)  # what hangs in torch cannot be ended otherwise: its runs count as lost
@@ -115,7 +121,7 @@ class Runner:
         except Gone:
             log.info("run %s: attempt %d is not ours any more", report.claim.run, report.claim.attempt)
 
-    def _follow(self, claim: Claim, report: Reporter) -> Result | None:
+    def _follow(self, claim: Claim, report: Reporter) -> Result | Trained | None:
         """The run's result; None: it was cancelled."""
         if claim.kind not in self.kinds:
             raise Invalid(
@@ -129,7 +135,7 @@ class Runner:
             while True:
                 event = submission.get(min(report.due_in(), LOOK_S))
                 while event is not None:
-                    if isinstance(event, Result):
+                    if isinstance(event, Result | Trained):
                         report.flush()  # pictures are on their way yet, and a cancel keeps them from it
                         return None if report.cancelled.is_set() else event
                     report.add(event)
@@ -138,27 +144,44 @@ class Runner:
                 if report.gone.is_set():
                     raise Gone
                 if self.stopping.is_set():
+                    self._pause(submission, report)
                     raise Stopping
+                if report.saving.is_set() and isinstance(submission, Training):
+                    submission.save()
                 if report.cancelled.is_set():
                     self._leave(submission, report)
+                    if isinstance(submission, Training):
+                        submission.discard()
                     return None
-                if time.monotonic() - submission.loop.progress_at > self.stall_s:
+                if time.monotonic() - submission.progress_at > self.stall_s:
                     raise Stalled
         finally:
             submission.cancel()
 
     @staticmethod
-    def _leave(submission: Submission, report: Reporter) -> None:
+    def _leave(submission: Work, report: Reporter) -> None:
         """Takes along what the run still has to say; a loop that is busy loading is not waited for."""
         submission.cancel()
-        until = time.monotonic() + LEAVE_S
-        while time.monotonic() < until:
-            try:
-                event = submission.get(LOOK_S)
-            except (Left, ImfineError):
-                return
-            if event is not None and not isinstance(event, Result):
-                report.add(event)
+        _take_along(submission, report, LEAVE_S)
+
+    @staticmethod
+    def _pause(submission: Work, report: Reporter) -> None:
+        """Training leaves a checkpoint, and what it tells until then is not told again."""
+        if isinstance(submission, Training):
+            submission.pause()
+            _take_along(submission, report, PAUSE_S)
+            report.flush()
+
+
+def _take_along(submission: Work, report: Reporter, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            event = submission.get(LOOK_S)
+        except (Left, Died, ImfineError):
+            return
+        if event is not None and not isinstance(event, Result | Trained):
+            report.add(event)
 
 
 def as_imfine_error(error: BaseException) -> ImfineError:

@@ -27,7 +27,8 @@ from imfine.jobs import names
 from imfine.jobs.app import make_app, queue_name
 from imfine.jobs.client import Claim, Client, Gone
 from imfine.jobs.live import Live, Submission
-from imfine.jobs.tasks import Runner, register
+from imfine.jobs.tasks import Runner, Submit, register
+from imfine.jobs.training import Training
 from imfine.settings import Settings, settings
 from imfine.version import VERSION
 
@@ -48,7 +49,8 @@ class Worker:
         self.stopping = threading.Event()
         self.client = Client(at.worker_server_url, worker_token(at), name, self.stopping)
         self.live = Live(memory.budget(at.memory_budget_gib))
-        self.runner = Runner(self.client, {"generate": self._generate}, self.stopping, import_torch)
+        kinds: dict[str, Submit] = {"generate": self._generate, "train": lambda claim: Training(claim, at)}
+        self.runner = Runner(self.client, kinds, self.stopping, import_torch)
 
     def run(self) -> int:
         """Until the process is told to end. Celery's own state is left in order: messages are acknowledged or

@@ -20,12 +20,12 @@ from imfine.errors import Invalid, PromptTooLong, RecipeError, TooLarge
 from imfine.jobs.names import queue_for
 from imfine.server.catalog import Catalog
 from imfine.server.lifecycle import Asked
-from imfine.server.schemas import In, LaneIn, RunIn
+from imfine.server.schemas import GenerateIn, In, LaneIn
 
 MODEL_NAMED = r'"model"\s*:\s*"([^"\\]{1,500})"'
 
 
-def ask(body: RunIn, catalog: Catalog) -> Asked:
+def ask(body: GenerateIn, catalog: Catalog) -> Asked:
     """Raises: Invalid, RecipeError, SamplingError, and what finding the model raises."""
     prompt = _prompt(body)
     sampling = Sampling.parse(_sent(body.sampling))
@@ -88,7 +88,7 @@ def _seed(given: int | None) -> int:
     return secrets.randbelow(2**32) if given is None else given
 
 
-def _refuse_other_kind(body: RunIn, card: Card, *, paints: bool) -> None:
+def _refuse_other_kind(body: GenerateIn, card: Card, *, paints: bool) -> None:
     """What only the other kind of model understands is not silently left out."""
     sent = body.model_fields_set
     if paints:
@@ -105,7 +105,7 @@ def _refuse_other_kind(body: RunIn, card: Card, *, paints: bool) -> None:
             raise Invalid(f"{card.name} {does}: it has no {field}", remedy=remedy, field=field)
 
 
-def _prompt(body: RunIn) -> str:
+def _prompt(body: GenerateIn) -> str:
     """The prompt, or the last message: what a list of runs shows."""
     if (body.prompt is None) == (body.messages is None):
         raise Invalid(
@@ -125,7 +125,7 @@ def _prompt(body: RunIn) -> str:
     return body.messages[-1].content
 
 
-def _lanes(body: RunIn, tuned: Recipe, layout: Layout) -> list[dict[str, Any]]:
+def _lanes(body: GenerateIn, tuned: Recipe, layout: Layout) -> list[dict[str, Any]]:
     lanes: list[dict[str, Any]] = []
     for i, lane in enumerate(body.lanes):
         name = lane.name if isinstance(lane, LaneIn) else lane

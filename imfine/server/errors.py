@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import structlog
 from fastapi import FastAPI, Request
@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from imfine.errors import ImfineError, Invalid, NotFound, TooLarge
 from imfine.server.responses import Json
+from imfine.server.schemas import Kind
 
 log = structlog.get_logger()
 
@@ -54,6 +55,8 @@ def from_validation(errors: RequestValidationError) -> Invalid:
     first = max(errors.errors(), key=lambda e: (e["type"] == "extra_forbidden", len(e["loc"])))
     steps = [str(step) for step in first["loc"]]
     if len(steps) > 1 and steps[0] in PLACES:
+        steps = steps[1:]
+    if steps and steps[0] in get_args(Kind):  # the union's tag
         steps = steps[1:]
     field = ".".join(step for step in steps if not UNION_TAG.search(step)) or "body"
     message = first["msg"][:1].lower() + first["msg"][1:]

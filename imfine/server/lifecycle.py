@@ -27,6 +27,7 @@ from imfine.store.events import Log, Logged, to_json
 from imfine.store.runs import Head, Whole
 
 Event = Mapping[str, Any]
+RESULTS = ("result", "train_result")
 PASSING = "preview"  # told to whoever listens, kept nowhere
 
 
@@ -42,6 +43,7 @@ class Asked:
     recipe: Mapping[str, Any]
     recipe_hash: str
     request: Mapping[str, Any]
+    name: str | None = None  # None: one is made up
     body_hash: str = ""  # of what the client sent, for its Idempotency-Key
     replaces: str | None = None  # a run that is cancelled in the same moment, if it is there
 
@@ -152,13 +154,14 @@ class Lifecycle:
                 kind=asked.kind,
                 state="queued",
                 queue=asked.queue,
-                name=ids.name_of(run_id),
+                name=asked.name or ids.name_of(run_id),
                 model=asked.model,
                 page=asked.page,
                 attempt=0,
                 lost=0,
                 seq=0,
                 cancel=False,
+                save=False,
                 worker=None,
                 created_ms=now,
                 started_ms=None,
@@ -182,6 +185,24 @@ class Lifecycle:
         """Raises: NotFound. A run that ended stays as it ended."""
         with self.move() as move:
             self._cancel(move, self._known(move, run_id))
+
+    def save(self, run_id: str) -> None:
+        """A training run shall stop and keep what it has learned. One that has ended stays as it ended.
+
+        Raises: NotFound; Conflict for a run that learns nothing, or has not begun.
+        """
+        with self.move() as move:
+            run = self._known(move, run_id)
+            if run.kind != "train" or run.attempt == 0:
+                why = "has not begun" if run.kind == "train" else "trains nothing"
+                raise Conflict(
+                    f"run {run_id} {why}: there is nothing to save",
+                    remedy="cancel it instead",
+                    field="id",
+                    value=run_id,
+                )
+            if not run.terminal:
+                move.change(run, save=True)  # its worker hears of it at its next heartbeat
 
     def _cancel(self, move: Move, run: Head) -> None:
         if run.terminal:
@@ -255,14 +276,14 @@ class Lifecycle:
             self._absorb(move, run, seq, events)
         return run.cancel
 
-    def heartbeat(self, run_id: str, attempt: int) -> bool:
-        """Renews the lease; returns whether the run is to be cancelled. Raises: Conflict as `report`."""
+    def heartbeat(self, run_id: str, attempt: int) -> Head:
+        """Renews the lease; the run says whether to cancel or to save. Raises: Conflict as `report`."""
         with self.store.read() as connection:
             run = runs.head(connection, run_id)
         self._fence(run, run_id, attempt)
         assert run is not None
         self.leases.renew(run_id)
-        return run.cancel
+        return run
 
     def fence(self, run_id: str, attempt: int) -> None:
         """Raises: Conflict as `report`."""
@@ -298,16 +319,20 @@ class Lifecycle:
             if known.terminal and known.attempt == attempt:
                 return
             run = self._held(move, run_id, attempt)
-            if result is not None and not any(event["type"] == "result" for event in events):
-                events = [*events, {**result, "type": "result"}]
+            if result is not None and not any(event["type"] in RESULTS for event in events):
+                events = [*events, {"type": "result", **result}]
             run = self._absorb(move, run, seq, events)
             self._end(move, run, state, error)
 
-    def release(self, run_id: str, attempt: int) -> None:
-        """A worker that stops gives its run back. Not counted against it. Raises: Conflict as `report`."""
+    def release(self, run_id: str, attempt: int, error: Mapping[str, Any] | None = None) -> None:
+        """A worker gives its run back. Not counted against it where the worker stops; with an `error` the
+        work died, and after so many attempts the run fails with it. Raises: Conflict as `report`."""
         with self.move() as move:
             run = self._held(move, run_id, attempt)
-            self._back_to_queue(move, run)
+            if error is not None and run.lost + 1 >= self._max_attempts and not run.cancel:
+                self._end(move, run, "failed", error)
+            else:
+                self._back_to_queue(move, move.change(run, lost=run.lost + (error is not None)))
 
     # ------------------------------------------------------------ who is gone
 
@@ -395,7 +420,7 @@ class Lifecycle:
         for event in events:
             if event["type"] == "phase":
                 changes["phase"] = to_json({name: event[name] for name in ("phase", "done", "total", "unit")})
-            elif event["type"] == "result":
+            elif event["type"] in RESULTS:
                 changes["result"] = to_json(event)
         return move.change(run, **changes)
 

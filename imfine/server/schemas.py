@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from imfine.errors import ImfineError, Invalid
 
-Kind = Literal["generate"]
+Kind = Literal["generate", "train"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Dtype = Literal["float32", "bfloat16"]
 ModelKind = Literal["text", "image"]
@@ -144,11 +144,11 @@ class LaneIn(In):
     recipe: RecipeIn = RecipeIn()
 
 
-class RunIn(In):
+class GenerateIn(In):
     """A run that is asked for: `prompt` or `messages`, never both. `sampling` and `top` are for text models,
     `image` for image models, which read a prompt."""
 
-    kind: Kind
+    kind: Literal["generate"]
     model: ModelRef
     revision: str | None = Field(default=None, min_length=1, max_length=200)
     prompt: str | None = None
@@ -175,6 +175,62 @@ class RunIn(In):
     )
 
 
+class PlanIn(In):
+    """How it is trained; whatever is left out is core's default, null too where null is allowed."""
+
+    parts: list[Literal["attn", "mlp"]] = ["attn", "mlp"]
+    layers: list[int] | None = Field(default=None, description="null: all of them")
+    method: Literal["full", "lora", "dora"] = "lora"
+    rank: int = 8
+    alpha: float | None = Field(default=None, description="null: 2 × rank")
+    dropout: float = 0.0
+    epochs: float | None = Field(default=None, description="or steps; neither: one epoch")
+    steps: int | None = None
+    lr: float | None = Field(default=None, description="null: by the method")
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = Field(default=0.03, description="share of the steps")
+    weight_decay: float = 0.01
+    clip: float = Field(default=1.0, description="largest norm of the gradient; 0: off")
+    batch: int = 4
+    accumulation: int = 1
+    length: int | None = Field(default=None, description="tokens of a sequence")
+    packing: bool = True
+    checkpointing: bool = False
+    answers_only: bool = True
+    eval_share: float = 0.05
+    eval_every: int | None = None
+    patience: int = 0
+    save_every: int | None = None
+    keep: int = Field(default=2, description="checkpoints kept")
+    samples: list[str] = []
+    sample_tokens: int = 48
+    seed: int = 0
+    dtype: Dtype = Field(default="float32", description="left out: what the machine is quick in")
+
+
+class TrainIn(In):
+    """A model that is to be trained on a data set of text; the result is a model called `name`."""
+
+    kind: Literal["train"]
+    model: ModelRef
+    revision: str | None = Field(default=None, min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=64, description="a folder's name that no model has yet")
+    dataset: str = Field(min_length=1, max_length=64)
+    plan: PlanIn = PlanIn()
+    page: str | None = Field(default=None, min_length=1, max_length=64)
+
+
+def _kind_of(body: Any) -> str:
+    """What is neither is held against the schema of `generate`, which says what is wrong."""
+    kind = body.get("kind") if isinstance(body, dict) else getattr(body, "kind", None)
+    return "train" if kind == "train" else "generate"
+
+
+RunIn = Annotated[
+    Annotated[GenerateIn, Tag("generate")] | Annotated[TrainIn, Tag("train")], Discriminator(_kind_of)
+]
+
+
 class LoginIn(In):
     token: str = Field(min_length=1, max_length=1000)
 
@@ -196,7 +252,7 @@ class LaneAsked(Out):
 class RunRequest(Sparse):
     """The request in its canonical form: enough to make the run again."""
 
-    kind: Kind
+    kind: Literal["generate"]
     model: str
     revision: str | None
     prompt: str | None
@@ -209,6 +265,17 @@ class RunRequest(Sparse):
     lanes: list[LaneAsked]
     top: int
     dtype: Dtype | None
+
+
+class TrainRequest(Out):
+    """As `RunRequest`, of a run that trains."""
+
+    kind: Literal["train"]
+    model: str
+    revision: str | None
+    name: str
+    dataset: str
+    plan: dict[str, Any] = Field(description="nothing left open but what is null")
 
 
 class PhaseNow(Out):
@@ -225,7 +292,7 @@ class RunSummary(Out):
     name: str
     model: str
     page: str | None
-    prompt: str = Field(description="its first 200 characters")
+    prompt: str = Field(description="its first 200 characters; of a run that trains: the data set's name")
     recipe: dict[str, Any]
     recipe_hash: str
     attempt: int
@@ -239,9 +306,9 @@ class RunSummary(Out):
 
 
 class Run(RunSummary):
-    prompt: str = Field(description="the whole prompt, or the last message")
-    request: RunRequest
-    result: ResultEvent | None
+    prompt: str = Field(description="the whole prompt, or the last message; or the data set's name")
+    request: Annotated[RunRequest | TrainRequest, Field(discriminator="kind")]
+    result: Annotated[ResultEvent | TrainResultEvent, Field(discriminator="type")] | None
 
 
 class RunList(Out):
@@ -399,6 +466,72 @@ class RunResultEvent(_Event, ResultEvent):
     """`result` on the stream: the whole answer, last before the terminal state."""
 
 
+class TrainStepsEvent(_Event):
+    """Steps of the optimizer: arrays of equal length; the single numbers are of the last of them."""
+
+    type: Literal["train_steps"]
+    steps: int = Field(description="of the whole run")
+    step: list[int]
+    loss: list[float]
+    lr: list[float]
+    grad_norm: list[float]
+    tokens: int
+    tokens_per_s: float
+    epoch: float
+    eta_s: float
+
+
+class EvaluatedEvent(_Event):
+    """The loss on the rows held out, in nats a token."""
+
+    type: Literal["evaluated"]
+    step: int
+    loss: float
+    perplexity: float
+    tokens: int
+
+
+class SampledEvent(_Event):
+    type: Literal["sampled"]
+    step: int
+    index: int
+    prompt: str
+    text: str
+
+
+class SavedEvent(_Event):
+    type: Literal["saved"]
+    step: int
+    kept: list[int]
+
+
+class TrainResultEvent(Out):
+    """Losses and perplexities are of the rows held out; null where there are none."""
+
+    type: Literal["train_result"]
+    model: str = Field(description="the new model's id")
+    path: str
+    adapter: str | None
+    reason: Literal["steps", "stopped", "early"]
+    steps: int
+    best_step: int = Field(description="whose weights these are")
+    loss_before: float | None
+    loss_after: float | None
+    perplexity_before: float | None
+    perplexity_after: float | None
+    curves: str
+    parameters: int
+    tensors: int
+    tokens: int
+    seconds: float
+    peak_memory: int
+    versions: dict[str, str]
+
+
+class RunTrainResultEvent(_Event, TrainResultEvent):
+    """`train_result` on the stream, last before the terminal state."""
+
+
 class StateEvent(_Event):
     """The server's own: a run's state, or its place in the queue, has changed."""
 
@@ -431,6 +564,11 @@ Event = Annotated[
     | PictureMeasuresEvent
     | NoticeEvent
     | RunResultEvent
+    | TrainStepsEvent
+    | EvaluatedEvent
+    | SampledEvent
+    | SavedEvent
+    | RunTrainResultEvent
     | StateEvent
     | RestartEvent,
     Field(discriminator="type"),

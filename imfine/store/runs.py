@@ -33,6 +33,7 @@ class Head:
     lost: int
     seq: int
     cancel: bool
+    save: bool
     worker: str | None
     created_ms: int
     started_ms: int | None
@@ -153,6 +154,15 @@ def running(connection: Connection) -> list[Head]:
     return [Head(*row) for row in connection.execute(select(*_head()).where(runs.c.state == "running"))]
 
 
+def named(connection: Connection, name: str) -> str | None:
+    """A run that waits or runs and will make a model of this name."""
+    return connection.scalar(
+        select(runs.c.id)
+        .where(runs.c.kind == "train", runs.c.state.in_(("queued", "running")), runs.c.name == name)
+        .limit(1)
+    )
+
+
 def counts(connection: Connection) -> Mapping[str, int]:
     """state → how many runs."""
     rows = connection.execute(select(runs.c.state, func.count()).group_by(runs.c.state))
@@ -212,6 +222,7 @@ def to_summary(run: Head, at: int | None) -> dict[str, Any]:
 def to_run(run: Whole, at: int | None) -> dict[str, Any]:
     """As the API's `Run`."""
     request = json.loads(run.request)
-    prompt = request["prompt"] if request["messages"] is None else request["messages"][-1]["content"]
+    messages = request.get("messages")
+    prompt = request.get("prompt", run.head.excerpt) if messages is None else messages[-1]["content"]
     result = json.loads(run.result) if run.result else None
     return to_summary(run.head, at) | {"prompt": prompt, "request": request, "result": result}

@@ -37,6 +37,7 @@ runs = Table(
     Column("lost", Integer, nullable=False, default=0),  # attempts whose worker vanished
     Column("seq", Integer, nullable=False, default=0),  # the last report taken of this attempt
     Column("cancel", Boolean, nullable=False, default=False),
+    Column("save", Boolean, nullable=False, default=False),  # stop, and keep what there is
     Column("worker", String(200)),
     Column("created_ms", BigInteger, nullable=False),
     Column("started_ms", BigInteger),

@@ -5,7 +5,7 @@ What it resolves it hands to the loop, which knows none of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,15 +74,7 @@ def named(
     if not resume:
         home.check_new(name)
     plan = _plan(changes, home if resume else None)
-    card = find(model, settings, any_folder=True)
-    plan.check(layout_of(card))
-    if not card.ready:
-        yield from pull(card, settings)
-        card = find(model, settings, any_folder=True)
-    assert card.path is not None
-    folder = _folder(Path(card.path), settings)
-    have, device = (gpus[0].free, "cuda") if (gpus := memory.gpus()) else (memory.available(), "cpu")
-    need = check_fits(read_local(folder), plan, card.id, have, device)
+    parent, need = yield from found_parent(model, plan, settings)
     found: Dataset | None = None
     for each in ingest([Path(path) for path in data], settings.home / "datasets"):
         if isinstance(each, Phase):
@@ -92,13 +84,31 @@ def named(
     assert found is not None, "ingest yields the data set last"
     if found.kind != "text":
         raise Invalid(
-            f"{card.id} is a language model, the data are pictures",
+            f"{parent.id} is a language model, the data are pictures",
             remedy="give text",
             field="data",
             value=found.name,
         )
-    parent = Source(card.id, folder, checksum(folder, settings.home))
     yield Named(parent, found, plan, out_dir, need)
+
+
+def found_parent(
+    model: str, plan: Plan, settings: Settings, *, revision: str | None = None, any_folder: bool = True
+) -> Generator[Phase, None, tuple[Source, Need]]:
+    """Finds (and fetches) the model and holds the plan against it and the memory; both are returned.
+
+    Raises: Invalid, OutOfMemory, what catalog.find and pull raise.
+    """
+    card = find(model, settings, any_folder=any_folder, revision=revision)
+    plan.check(layout_of(card))
+    if not card.ready:
+        yield from pull(card, settings)
+        card = find(model, settings, any_folder=any_folder, revision=revision)
+    assert card.path is not None
+    folder = _folder(Path(card.path), settings)
+    have, device = (gpus[0].free, "cuda") if (gpus := memory.gpus()) else (memory.available(), "cpu")
+    need = check_fits(read_local(folder), plan, card.id, have, device)
+    return Source(card.id, folder, checksum(folder, settings.home)), need
 
 
 def train_named(

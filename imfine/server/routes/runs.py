@@ -14,7 +14,8 @@ from imfine.server.body import StrictRoute
 from imfine.server.context import Context, Ctx
 from imfine.server.lifecycle import no_run
 from imfine.server.responses import Json, errors
-from imfine.server.schemas import Kind, Run, RunIn, RunList, State
+from imfine.server.schemas import Kind, Run, RunIn, RunList, State, TrainIn
+from imfine.server.training import ask_training
 from imfine.store import runs
 from imfine.store.runs import Whole
 
@@ -45,7 +46,8 @@ def create(
 ) -> Json:
     """The run is kept before the answer: it waits even where the queue is away. The same Idempotency-Key with
     the same body gives the same run for a day, with another body 409."""
-    run, position = ctx.life.submit(ask(body, ctx.catalog), idempotency_key)
+    asked = ask_training(body, ctx) if isinstance(body, TrainIn) else ask(body, ctx.catalog)
+    run, position = ctx.life.submit(asked, idempotency_key)
     return Json(runs.to_run(run, position), status_code=202)
 
 
@@ -91,15 +93,34 @@ def cancel(id: RunPath, ctx: Ctx) -> Json:
 
 
 @router.post(
+    "/{id}/save",
+    response_model=Run,
+    responses=errors(401, 403, 404, 409, 422, 429, 503),
+    summary="Stop a training run and keep what it has learned, however often",
+)
+def save(id: RunPath, ctx: Ctx) -> Json:
+    """The run succeeds after its next step, with the reason `stopped`; one that has ended stays."""
+    ctx.life.save(id)
+    return _answer(ctx, id)
+
+
+@router.post(
     "/{id}/again",
     status_code=202,
     response_model=Run,
-    responses=errors(401, 403, 404, 422, 429, 503),
+    responses=errors(401, 403, 404, 409, 422, 424, 429, 503),
     summary="The same request, seed included, as a new run",
 )
 def run_again(id: RunPath, ctx: Ctx) -> Json:
+    """A model is not trained over: 409 while there is one of its name."""
     before, _ = _find(ctx, id)
-    run, position = ctx.life.submit(again(json.loads(before.request), before.head.page))
+    request, page = json.loads(before.request), before.head.page
+    asked = (
+        ask_training(TrainIn(**request, page=page), ctx)
+        if before.head.kind == "train"
+        else again(request, page)
+    )
+    run, position = ctx.life.submit(asked)
     return Json(runs.to_run(run, position), status_code=202)
 
 

@@ -32,7 +32,12 @@ EVENTS = (
     "picture",
     "picture_measures",
     "notice",
+    "train_steps",
+    "evaluated",
+    "sampled",
+    "saved",
     "result",
+    "train_result",
 )
 RunPath = Annotated[str, Path(max_length=64)]
 Text = Annotated[str, Field(max_length=500)]
@@ -74,6 +79,7 @@ class Finish(Attempt):
 
 class Release(Attempt):
     reason: str
+    error: dict[str, Any] | None = None  # the work died of it
 
 
 @router.post("/hello")
@@ -117,7 +123,8 @@ def events(id: RunPath, body: Events, ctx: Ctx) -> Json:
 
 @router.post("/runs/{id}/heartbeat")
 def heartbeat(id: RunPath, body: Attempt, ctx: Ctx) -> Json:
-    return Json({"cancel": ctx.life.heartbeat(id, body.attempt)})
+    run = ctx.life.heartbeat(id, body.attempt)
+    return Json({"cancel": run.cancel, "save": run.save})
 
 
 @router.post("/runs/{id}/finish")
@@ -163,7 +170,7 @@ async def artifact(
 
 @router.post("/runs/{id}/release")
 def release(id: RunPath, body: Release, ctx: Ctx) -> Json:
-    ctx.life.release(id, body.attempt)
+    ctx.life.release(id, body.attempt, body.error)
     return Json({})
 
 

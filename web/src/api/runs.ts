@@ -16,13 +16,13 @@ export async function createRun(
       params: { header: options.idempotencyKey ? { "idempotency-key": options.idempotencyKey } : {} },
       signal: options.signal,
     }),
-  );
+  ) as Promise<Run>;
 }
 
 export function getRun(id: string, signal?: AbortSignal): Promise<Run> {
-  return body(api.GET("/api/runs/{id}", { params: { path: { id } }, signal }));
+  return body(api.GET("/api/runs/{id}", { params: { path: { id } }, signal })) as Promise<Run>;
 }
 
 export function cancelRun(id: string): Promise<Run> {
-  return body(api.POST("/api/runs/{id}/cancel", { params: { path: { id } } }));
+  return body(api.POST("/api/runs/{id}/cancel", { params: { path: { id } } })) as Promise<Run>;
 }

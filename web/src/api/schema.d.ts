@@ -148,6 +148,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{id}/save": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a training run and keep what it has learned, however often
+         * @description The run succeeds after its next step, with the reason `stopped`; one that has ended stays.
+         */
+        post: operations["save_api_runs__id__save_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}/again": {
         parameters: {
             query?: never;
@@ -157,7 +177,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** The same request, seed included, as a new run */
+        /**
+         * The same request, seed included, as a new run
+         * @description A model is not trained over: 409 while there is one of its name.
+         */
         post: operations["run_again_api_runs__id__again_post"];
         delete?: never;
         options?: never;
@@ -595,7 +618,30 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
+        /**
+         * EvaluatedEvent
+         * @description The loss on the rows held out, in nats a token.
+         */
+        EvaluatedEvent: {
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "evaluated";
+            /** Step */
+            step: number;
+            /** Loss */
+            loss: number;
+            /** Perplexity */
+            perplexity: number;
+            /** Tokens */
+            tokens: number;
+        };
+        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["TrainStepsEvent"] | components["schemas"]["EvaluatedEvent"] | components["schemas"]["SampledEvent"] | components["schemas"]["SavedEvent"] | components["schemas"]["RunTrainResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
         /**
          * Finding
          * @description What one should know of the data; not an error.
@@ -620,6 +666,83 @@ export interface components {
              * @description the first hundred, from 1; of a table its rows
              */
             lines: number[];
+        };
+        /**
+         * GenerateIn
+         * @description A run that is asked for: `prompt` or `messages`, never both. `sampling` and `top` are for text models,
+         *     `image` for image models, which read a prompt.
+         */
+        GenerateIn: {
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "generate";
+            /**
+             * Model
+             * @description starter, Hub id or local folder
+             */
+            model: string;
+            /** Revision */
+            revision?: string | null;
+            /** Prompt */
+            prompt?: string | null;
+            /** Messages */
+            messages?: components["schemas"]["Message"][] | null;
+            /**
+             * @default {
+             *       "eps": 1,
+             *       "attn": 1,
+             *       "mlp": 1,
+             *       "tone": 0,
+             *       "style": 0
+             *     }
+             */
+            recipe: components["schemas"]["RecipeIn"];
+            /**
+             * @default {
+             *       "greedy": false,
+             *       "temperature": 0.7,
+             *       "top_k": 0,
+             *       "top_p": 0.95,
+             *       "min_p": 0,
+             *       "repetition_penalty": 1,
+             *       "no_repeat_ngram_size": 0,
+             *       "stop": [],
+             *       "max_new_tokens": 128,
+             *       "min_new_tokens": 0,
+             *       "raw": false
+             *     }
+             */
+            sampling: components["schemas"]["SamplingIn"];
+            image?: components["schemas"]["ImageIn"] | null;
+            /**
+             * Lanes
+             * @description "tuned" uses the recipe of the request
+             * @default [
+             *       "base",
+             *       "tuned"
+             *     ]
+             */
+            lanes: (("base" | "tuned") | components["schemas"]["LaneIn"])[];
+            /**
+             * Top
+             * @description likeliest candidates to send with every token
+             * @default 0
+             */
+            top: number;
+            /** Dtype */
+            dtype?: ("float32" | "bfloat16") | null;
+            /**
+             * Page
+             * @description the page that follows this run
+             */
+            page?: string | null;
+            /**
+             * Replaces
+             * @description a run that nobody waits for any more: cancelled in the same moment if it goes on
+             */
+            replaces?: string | null;
         };
         /** Health */
         Health: {
@@ -1153,6 +1276,153 @@ export interface components {
             trained: boolean;
         };
         /**
+         * PlanIn
+         * @description How it is trained; whatever is left out is core's default, null too where null is allowed.
+         */
+        PlanIn: {
+            /**
+             * Parts
+             * @default [
+             *       "attn",
+             *       "mlp"
+             *     ]
+             */
+            parts: ("attn" | "mlp")[];
+            /**
+             * Layers
+             * @description null: all of them
+             */
+            layers?: number[] | null;
+            /**
+             * Method
+             * @default lora
+             * @enum {string}
+             */
+            method: "full" | "lora" | "dora";
+            /**
+             * Rank
+             * @default 8
+             */
+            rank: number;
+            /**
+             * Alpha
+             * @description null: 2 × rank
+             */
+            alpha?: number | null;
+            /**
+             * Dropout
+             * @default 0
+             */
+            dropout: number;
+            /**
+             * Epochs
+             * @description or steps; neither: one epoch
+             */
+            epochs?: number | null;
+            /** Steps */
+            steps?: number | null;
+            /**
+             * Lr
+             * @description null: by the method
+             */
+            lr?: number | null;
+            /**
+             * Schedule
+             * @default cosine
+             * @enum {string}
+             */
+            schedule: "cosine" | "linear" | "constant";
+            /**
+             * Warmup
+             * @description share of the steps
+             * @default 0.03
+             */
+            warmup: number;
+            /**
+             * Weight Decay
+             * @default 0.01
+             */
+            weight_decay: number;
+            /**
+             * Clip
+             * @description largest norm of the gradient; 0: off
+             * @default 1
+             */
+            clip: number;
+            /**
+             * Batch
+             * @default 4
+             */
+            batch: number;
+            /**
+             * Accumulation
+             * @default 1
+             */
+            accumulation: number;
+            /**
+             * Length
+             * @description tokens of a sequence
+             */
+            length?: number | null;
+            /**
+             * Packing
+             * @default true
+             */
+            packing: boolean;
+            /**
+             * Checkpointing
+             * @default false
+             */
+            checkpointing: boolean;
+            /**
+             * Answers Only
+             * @default true
+             */
+            answers_only: boolean;
+            /**
+             * Eval Share
+             * @default 0.05
+             */
+            eval_share: number;
+            /** Eval Every */
+            eval_every?: number | null;
+            /**
+             * Patience
+             * @default 0
+             */
+            patience: number;
+            /** Save Every */
+            save_every?: number | null;
+            /**
+             * Keep
+             * @description checkpoints kept
+             * @default 2
+             */
+            keep: number;
+            /**
+             * Samples
+             * @default []
+             */
+            samples: string[];
+            /**
+             * Sample Tokens
+             * @default 48
+             */
+            sample_tokens: number;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Dtype
+             * @description left out: what the machine is quick in
+             * @default float32
+             * @enum {string}
+             */
+            dtype: "float32" | "bfloat16";
+        };
+        /**
          * PreviewEvent
          * @description A picture so far. Only on live streams, without an id: it is kept nowhere and never told again.
          */
@@ -1258,8 +1528,8 @@ export interface components {
         /** ResultEvent */
         ResultEvent: {
             /**
-             * Type
-             * @constant
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
             type: "result";
             /** Model */
@@ -1318,9 +1588,9 @@ export interface components {
             id: string;
             /**
              * Kind
-             * @constant
+             * @enum {string}
              */
-            kind: "generate";
+            kind: "generate" | "train";
             /**
              * State
              * @enum {string}
@@ -1334,7 +1604,7 @@ export interface components {
             page: string | null;
             /**
              * Prompt
-             * @description the whole prompt, or the last message
+             * @description the whole prompt, or the last message; or the data set's name
              */
             prompt: string;
             /** Recipe */
@@ -1364,85 +1634,10 @@ export interface components {
             started_at: string | null;
             /** Finished At */
             finished_at: string | null;
-            request: components["schemas"]["RunRequest"];
-            result: components["schemas"]["ResultEvent"] | null;
-        };
-        /**
-         * RunIn
-         * @description A run that is asked for: `prompt` or `messages`, never both. `sampling` and `top` are for text models,
-         *     `image` for image models, which read a prompt.
-         */
-        RunIn: {
-            /**
-             * Kind
-             * @constant
-             */
-            kind: "generate";
-            /**
-             * Model
-             * @description starter, Hub id or local folder
-             */
-            model: string;
-            /** Revision */
-            revision?: string | null;
-            /** Prompt */
-            prompt?: string | null;
-            /** Messages */
-            messages?: components["schemas"]["Message"][] | null;
-            /**
-             * @default {
-             *       "eps": 1,
-             *       "attn": 1,
-             *       "mlp": 1,
-             *       "tone": 0,
-             *       "style": 0
-             *     }
-             */
-            recipe: components["schemas"]["RecipeIn"];
-            /**
-             * @default {
-             *       "greedy": false,
-             *       "temperature": 0.7,
-             *       "top_k": 0,
-             *       "top_p": 0.95,
-             *       "min_p": 0,
-             *       "repetition_penalty": 1,
-             *       "no_repeat_ngram_size": 0,
-             *       "stop": [],
-             *       "max_new_tokens": 128,
-             *       "min_new_tokens": 0,
-             *       "raw": false
-             *     }
-             */
-            sampling: components["schemas"]["SamplingIn"];
-            image?: components["schemas"]["ImageIn"] | null;
-            /**
-             * Lanes
-             * @description "tuned" uses the recipe of the request
-             * @default [
-             *       "base",
-             *       "tuned"
-             *     ]
-             */
-            lanes: (("base" | "tuned") | components["schemas"]["LaneIn"])[];
-            /**
-             * Top
-             * @description likeliest candidates to send with every token
-             * @default 0
-             */
-            top: number;
-            /** Dtype */
-            dtype?: ("float32" | "bfloat16") | null;
-            /**
-             * Page
-             * @description the page that follows this run
-             */
-            page?: string | null;
-            /**
-             * Replaces
-             * @description a run that nobody waits for any more: cancelled in the same moment if it goes on
-             */
-            replaces?: string | null;
+            /** Request */
+            request: components["schemas"]["RunRequest"] | components["schemas"]["TrainRequest"];
+            /** Result */
+            result: (components["schemas"]["ResultEvent"] | components["schemas"]["TrainResultEvent"]) | null;
         };
         /** RunList */
         RunList: {
@@ -1462,8 +1657,8 @@ export interface components {
          */
         RunRequest: {
             /**
-             * Kind
-             * @constant
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
             kind: "generate";
             /** Model */
@@ -1561,9 +1756,9 @@ export interface components {
             id: string;
             /**
              * Kind
-             * @constant
+             * @enum {string}
              */
-            kind: "generate";
+            kind: "generate" | "train";
             /**
              * State
              * @enum {string}
@@ -1577,7 +1772,7 @@ export interface components {
             page: string | null;
             /**
              * Prompt
-             * @description its first 200 characters
+             * @description its first 200 characters; of a run that trains: the data set's name
              */
             prompt: string;
             /** Recipe */
@@ -1607,6 +1802,86 @@ export interface components {
             started_at: string | null;
             /** Finished At */
             finished_at: string | null;
+        };
+        /**
+         * RunTrainResultEvent
+         * @description `train_result` on the stream, last before the terminal state.
+         */
+        RunTrainResultEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "train_result";
+            /**
+             * Model
+             * @description the new model's id
+             */
+            model: string;
+            /** Path */
+            path: string;
+            /** Adapter */
+            adapter: string | null;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "steps" | "stopped" | "early";
+            /** Steps */
+            steps: number;
+            /**
+             * Best Step
+             * @description whose weights these are
+             */
+            best_step: number;
+            /** Loss Before */
+            loss_before: number | null;
+            /** Loss After */
+            loss_after: number | null;
+            /** Perplexity Before */
+            perplexity_before: number | null;
+            /** Perplexity After */
+            perplexity_after: number | null;
+            /** Curves */
+            curves: string;
+            /** Parameters */
+            parameters: number;
+            /** Tensors */
+            tensors: number;
+            /** Tokens */
+            tokens: number;
+            /** Seconds */
+            seconds: number;
+            /** Peak Memory */
+            peak_memory: number;
+            /** Versions */
+            versions: {
+                [key: string]: string;
+            };
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
+        };
+        /** SampledEvent */
+        SampledEvent: {
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "sampled";
+            /** Step */
+            step: number;
+            /** Index */
+            index: number;
+            /** Prompt */
+            prompt: string;
+            /** Text */
+            text: string;
         };
         /** SamplingIn */
         SamplingIn: {
@@ -1673,6 +1948,22 @@ export interface components {
              */
             raw: boolean;
         };
+        /** SavedEvent */
+        SavedEvent: {
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "saved";
+            /** Step */
+            step: number;
+            /** Kept */
+            kept: number[];
+        };
         /** Session */
         Session: {
             /** Version */
@@ -1708,9 +1999,9 @@ export interface components {
             state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
             /**
              * Kind
-             * @constant
+             * @enum {string}
              */
-            kind: "generate";
+            kind: "generate" | "train";
             /** Name */
             name: string;
             /** Model */
@@ -1787,6 +2078,179 @@ export interface components {
             } | null;
             /** Matrix */
             matrix?: number[][] | null;
+        };
+        /**
+         * TrainIn
+         * @description A model that is to be trained on a data set of text; the result is a model called `name`.
+         */
+        TrainIn: {
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "train";
+            /**
+             * Model
+             * @description starter, Hub id or local folder
+             */
+            model: string;
+            /** Revision */
+            revision?: string | null;
+            /**
+             * Name
+             * @description a folder's name that no model has yet
+             */
+            name: string;
+            /** Dataset */
+            dataset: string;
+            /**
+             * @default {
+             *       "parts": [
+             *         "attn",
+             *         "mlp"
+             *       ],
+             *       "method": "lora",
+             *       "rank": 8,
+             *       "dropout": 0,
+             *       "schedule": "cosine",
+             *       "warmup": 0.03,
+             *       "weight_decay": 0.01,
+             *       "clip": 1,
+             *       "batch": 4,
+             *       "accumulation": 1,
+             *       "packing": true,
+             *       "checkpointing": false,
+             *       "answers_only": true,
+             *       "eval_share": 0.05,
+             *       "patience": 0,
+             *       "keep": 2,
+             *       "samples": [],
+             *       "sample_tokens": 48,
+             *       "seed": 0,
+             *       "dtype": "float32"
+             *     }
+             */
+            plan: components["schemas"]["PlanIn"];
+            /** Page */
+            page?: string | null;
+        };
+        /**
+         * TrainRequest
+         * @description As `RunRequest`, of a run that trains.
+         */
+        TrainRequest: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "train";
+            /** Model */
+            model: string;
+            /** Revision */
+            revision: string | null;
+            /** Name */
+            name: string;
+            /** Dataset */
+            dataset: string;
+            /**
+             * Plan
+             * @description nothing left open but what is null
+             */
+            plan: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * TrainResultEvent
+         * @description Losses and perplexities are of the rows held out; null where there are none.
+         */
+        TrainResultEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "train_result";
+            /**
+             * Model
+             * @description the new model's id
+             */
+            model: string;
+            /** Path */
+            path: string;
+            /** Adapter */
+            adapter: string | null;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "steps" | "stopped" | "early";
+            /** Steps */
+            steps: number;
+            /**
+             * Best Step
+             * @description whose weights these are
+             */
+            best_step: number;
+            /** Loss Before */
+            loss_before: number | null;
+            /** Loss After */
+            loss_after: number | null;
+            /** Perplexity Before */
+            perplexity_before: number | null;
+            /** Perplexity After */
+            perplexity_after: number | null;
+            /** Curves */
+            curves: string;
+            /** Parameters */
+            parameters: number;
+            /** Tensors */
+            tensors: number;
+            /** Tokens */
+            tokens: number;
+            /** Seconds */
+            seconds: number;
+            /** Peak Memory */
+            peak_memory: number;
+            /** Versions */
+            versions: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * TrainStepsEvent
+         * @description Steps of the optimizer: arrays of equal length; the single numbers are of the last of them.
+         */
+        TrainStepsEvent: {
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "train_steps";
+            /**
+             * Steps
+             * @description of the whole run
+             */
+            steps: number;
+            /** Step */
+            step: number[];
+            /** Loss */
+            loss: number[];
+            /** Lr */
+            lr: number[];
+            /** Grad Norm */
+            grad_norm: number[];
+            /** Tokens */
+            tokens: number;
+            /** Tokens Per S */
+            tokens_per_s: number;
+            /** Epoch */
+            epoch: number;
+            /** Eta S */
+            eta_s: number;
         };
         /** Worker */
         Worker: {
@@ -2080,7 +2544,7 @@ export interface operations {
         parameters: {
             query?: {
                 state?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
-                kind?: "generate" | null;
+                kind?: ("generate" | "train") | null;
                 model?: string | null;
                 /** @description in prompt, name, model and id */
                 q?: string | null;
@@ -2161,7 +2625,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RunIn"];
+                "application/json": components["schemas"]["GenerateIn"] | components["schemas"]["TrainIn"];
             };
         };
         responses: {
@@ -2411,6 +2875,92 @@ export interface operations {
             };
         };
     };
+    save_api_runs__id__save_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     run_again_api_runs__id__again_post: {
         parameters: {
             query?: never;
@@ -2459,8 +3009,26 @@ export interface operations {
                     "application/json": components["schemas"]["Error"];
                 };
             };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             /** @description a field holds a value that cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the model has to be fetched, and the Hub cannot be reached */
+            424: {
                 headers: {
                     [name: string]: unknown;
                 };

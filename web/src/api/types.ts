@@ -6,10 +6,14 @@ type S = components["schemas"];
 export type Card = S["Card"];
 export type Layout = S["Layout"];
 export type ModelDetail = S["ModelDetail"];
-export type Run = S["Run"];
+/** A run that answers: the only kind the page asks for. */
+export type Run = Omit<S["Run"], "request" | "result"> & {
+  request: RunRequest;
+  result: RunResult | null;
+};
 export type RunRequest = S["RunRequest"];
 export type RunSummary = S["RunSummary"];
-export type RunIn = S["RunIn"];
+export type RunIn = S["GenerateIn"];
 export type RecipeJson = S["RecipeIn"];
 export type SamplingJson = S["SamplingIn"];
 export type RunResult = S["ResultEvent"];

@@ -178,6 +178,8 @@ export function received(state: LanesState, event: RunEvent): LanesState {
       return withPictures(fresh, event);
     case "result":
       return { ...fresh, result: event, proof: event.checksum, phase: null };
+    default: // of training
+      return fresh;
   }
 }
 

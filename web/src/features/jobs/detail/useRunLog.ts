@@ -81,5 +81,7 @@ function words(event: RunEvent): string {
       return `restart attempt ${event.attempt} from ${event.from}`;
     case "result":
       return `result ${event.model} · ${event.dtype} on ${event.device} · seed ${event.seed}`;
+    default: // of training
+      return event.type;
   }
 }

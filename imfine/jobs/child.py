@@ -1,0 +1,99 @@
+"""`python -m imfine.jobs.child`: one training run, in a process that may take all memory or die.
+
+Reads the job as a line of JSON, then orders (save, pause, cancel), each a line. Writes events as lines of
+JSON, and an error as {"type": "error", …}. Its input is its leash: when it closes, the worker is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from imfine.core import memory
+from imfine.core.data.dataset import open_dataset
+from imfine.core.train.events import TrainEvent, TrainResult, to_json
+from imfine.core.train.home import Home
+from imfine.core.train.loop import Order, train
+from imfine.core.train.named import found_parent
+from imfine.core.train.plan import Plan
+from imfine.errors import ImfineError, OutOfMemory
+from imfine.settings import settings
+
+OWNER = "run"  # a file in the run's folder: whose it is
+
+
+class Orders:
+    """The last word of the one who asked."""
+
+    def __init__(self) -> None:
+        self.last: Order = "go"
+
+    def listen(self) -> None:
+        for line in sys.stdin:
+            word = line.strip()
+            if word in ("save", "pause", "cancel"):
+                self.last = word  # type: ignore[assignment]
+        os._exit(1)
+
+
+def work(job: dict[str, Any], orders: Orders) -> Iterator[TrainEvent]:
+    at, asked = settings(), job["request"]
+    out_dir = (at.models_dir / asked["name"]).absolute()
+    resume = job["attempt"] > 1
+    _own(Home(out_dir), job["run"])
+    plan = Plan.parse(asked["plan"])
+    parent, _ = yield from found_parent(
+        asked["model"], plan, at, revision=asked["revision"], any_folder=False
+    )
+    data = open_dataset(at.home / "datasets" / asked["dataset"])
+    yield from train(parent, data, plan, out_dir, resume=resume, stop=lambda: orders.last)
+
+
+def _own(home: Home, run: str) -> None:
+    """What a run of ours left that has ended since is in the way; what somebody trains by hand stays."""
+    owner = home.folder / OWNER
+    if owner.exists() and owner.read_text() != run:
+        home.remove()
+    if not home.folder.exists():
+        home.folder.mkdir(parents=True)
+        owner.write_text(run)
+
+
+def main() -> None:
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)  # what libraries print is no event
+    job = json.loads(sys.stdin.readline())
+    orders = Orders()
+    threading.Thread(target=orders.listen, name="orders", daemon=True).start()
+    try:
+        for event in work(job, orders):
+            told = to_json(event)
+            if isinstance(event, TrainResult):
+                told["model"] = job["request"]["name"]
+            _write(out, told)
+    except ImfineError as error:
+        _write(out, {"type": "error", **error.to_json()})
+    except MemoryError as error:
+        _write(out, {"type": "error", **_too_much(error).to_json()})
+    out.flush()
+    os._exit(0)  # the thread that listens sits in a read
+
+
+def _too_much(error: MemoryError) -> OutOfMemory:
+    return OutOfMemory(
+        f"the memory ran out while it trained: {error}; {memory.available():,} bytes are free",
+        remedy="train fewer layers, a smaller batch or shorter sequences",
+        field="plan.batch",
+    )
+
+
+def _write(out: TextIO, line: dict[str, Any]) -> None:
+    out.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""Runs of kind `train`, seen from the worker: a child process that trains, as `tasks` follows a run.
+
+The child may take all memory or die: its own. Its standard input is its leash and takes orders, its standard
+output gives events as lines of JSON (see `child`). Steps that come together are one event. Knows no server.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from imfine.core.events import Notice, Phase, to_json
+from imfine.errors import ImfineError, OutOfMemory
+from imfine.jobs.client import Claim
+from imfine.settings import Settings
+
+TOGETHER_S = 0.25  # steps are gathered for so long
+END_S = 3.0  # a child that was told to end and does not is killed
+LAST_LINES = 5
+
+
+class Died(Exception):
+    """The child ended without a word: the run may be tried again. `reason`: why it fails if not."""
+
+    def __init__(self, reason: ImfineError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class TrainSteps:
+    """Several of core's TrainSteps; the single numbers are the last one's."""
+
+    steps: int
+    step: list[int]
+    loss: list[float]
+    lr: list[float]
+    grad_norm: list[float]
+    tokens: int
+    tokens_per_s: float
+    epoch: float
+    eta_s: float
+    type: Literal["train_steps"] = "train_steps"
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event of the child's that is passed on as it is."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trained(Told):
+    """The result."""
+
+
+def as_json(event: Any) -> dict[str, Any]:
+    """Of core's events and of these."""
+    return event.fields if isinstance(event, Told) else to_json(event)
+
+
+class Training:
+    """Used by one thread; another reads what the child says."""
+
+    def __init__(self, claim: Claim, at: Settings) -> None:
+        self.progress_at = time.monotonic()
+        self._home = at.models_dir / f".{claim.request['name']}.train"
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
+        self._steps: list[dict[str, Any]] = []
+        self._since = 0.0
+        self._after: Any = None  # what came behind the steps that are gathered
+        self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._ordered: set[str] = set()
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "imfine.jobs.child"],
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            process_group=0,  # Ctrl-C is for the worker, which lets it save
+        )
+        self._say(json.dumps({"run": claim.run, "attempt": claim.attempt, "request": claim.request}))
+        threading.Thread(target=self._listen, name=f"train-{claim.run}", daemon=True).start()
+
+    def get(self, timeout: float) -> Any:
+        """The next event; None: nothing came in time. Raises: Died, and what ended the run."""
+        if self._after is not None:
+            event, self._after = self._after, None
+            return event
+        due = self._since + TOGETHER_S - time.monotonic() if self._steps else timeout
+        try:
+            line = self._lines.get(timeout=max(min(timeout, due), 0))
+        except queue.Empty:
+            return self._joined() if self._steps and due <= timeout else None
+        if line is None:
+            self._lines.put(None)
+            raise self._ended()
+        self.progress_at = time.monotonic()
+        if line["type"] == "train_step":
+            self._since = self._since if self._steps else self.progress_at
+            self._steps.append(line)
+            return self._joined() if self.progress_at - self._since >= TOGETHER_S else None
+        if line["type"] == "error":
+            raise _error(line)
+        if not self._steps:
+            return _event(line)
+        self._after = _event(line)
+        return self._joined()
+
+    def save(self) -> None:
+        """It ends with what it has learned."""
+        self._order("save")
+
+    def pause(self) -> None:
+        """It ends with a checkpoint."""
+        self._order("pause")
+
+    def cancel(self) -> None:
+        """The child goes, if it is not gone; checkpoints stay."""
+        self._order("cancel")
+        try:
+            self._child.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def discard(self) -> None:
+        """The run is given up: nothing of it stays."""
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _order(self, word: str) -> None:
+        if word not in self._ordered:
+            self._ordered.add(word)
+            self._say(word)
+
+    def _say(self, line: str) -> None:
+        assert self._child.stdin is not None
+        with suppress(OSError):  # it is gone: whoever reads hears of it
+            self._child.stdin.write(line.encode() + b"\n")
+
+    def _listen(self) -> None:
+        assert self._child.stdout is not None
+        with self._child.stdout as said:
+            for line in said:
+                with suppress(ValueError):  # cut off by its death
+                    self._lines.put(json.loads(line))
+        self._child.wait()
+        self._lines.put(None)
+
+    def _joined(self) -> TrainSteps:
+        steps, self._steps = self._steps, []
+        last: dict[str, Any] = {
+            name: steps[-1][name] for name in ("steps", "tokens", "tokens_per_s", "epoch", "eta_s")
+        }
+        each: dict[str, Any] = {
+            name: [step[name] for step in steps] for name in ("step", "loss", "lr", "grad_norm")
+        }
+        return TrainSteps(**last, **each)
+
+    def _ended(self) -> Died:
+        code = self._child.returncode
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
+        if code == -signal.SIGKILL:
+            return Died(
+                OutOfMemory(
+                    "the process that trained was killed; most likely the machine's memory ran out",
+                    remedy="train fewer layers, a smaller batch or shorter sequences, or end other programs",
+                    field="plan.batch",
+                )
+            )
+        text = "\n".join(lines)[-2000:]
+        return Died(
+            ImfineError(f"the process that trained ended with {code}: {text}", remedy="see the worker's log")
+        )
+
+
+def _event(line: dict[str, Any]) -> Any:
+    if line["type"] == "phase":
+        return Phase(line["phase"], line["done"], line["total"], line["unit"])
+    if line["type"] == "notice":
+        return Notice(line["code"], line["message"], line["params"])
+    return (Trained if line["type"] == "train_result" else Told)(line)
+
+
+def _error(line: dict[str, Any]) -> ImfineError:
+    """As the child raised it."""
+    kinds, found = [ImfineError], ImfineError
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        found = kind if kind.code == line["code"] else found
+    place = {name: line[name] for name in ("remedy", "field", "value")}
+    return found(line["message"], **place, **line["params"])

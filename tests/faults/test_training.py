@@ -1,0 +1,111 @@
+"""Training through the whole installation: a model comes of it, whatever happens to its process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psutil
+import pytest
+from installation import Installation, types, wait_for
+
+TEXT = "\n\n".join(
+    f"The {i}th ship sailed before the wind, and nobody on the shore knew where it would land."
+    for i in range(80)
+)
+PLAN = {
+    "method": "full",
+    "steps": 20,
+    "batch": 1,
+    "length": 64,
+    "parts": ["mlp"],
+    "layers": [0],
+    "save_every": 2,
+    "eval_share": 0.05,
+}
+
+
+@pytest.fixture
+def ready(installation: Installation) -> Installation:
+    installation.start()
+    return installation
+
+
+def begin(there: Installation, name: str, **plan: Any) -> str:
+    data = there.http.post("/api/datasets?name=ships.txt", content=TEXT.encode())
+    assert data.status_code in (200, 201), data.text
+    body = {"kind": "train", "model": "gpt2-classics", "name": name, "dataset": data.json()["id"]}
+    answer = there.http.post("/api/runs", json={**body, "plan": {**PLAN, **plan}})
+    assert answer.status_code == 202, answer.text
+    run_id: str = answer.json()["id"]
+    return run_id
+
+
+def child(there: Installation) -> psutil.Process:
+    return next(each for each in there.children() if "imfine.jobs.child" in each.cmdline())
+
+
+def wait_event(there: Installation, run_id: str, kind: str, attempt: int = 1) -> None:
+    for event in there.follow(run_id):
+        if (event["type"], event["attempt"]) == (kind, attempt):
+            return
+    raise AssertionError(f"run {run_id} ended without {kind}")
+
+
+def folders(there: Installation) -> set[str]:
+    """Without the file that is locked while a model is written, which stays."""
+    made = (path.name for path in (there.home / "models").iterdir())
+    return {name for name in made if "mine" in name and not name.endswith(".lock")}
+
+
+def test_a_model_comes_of_it_and_answers(ready: Installation) -> None:
+    run = begin(ready, "mine")
+    ended = ready.wait_state(run, "succeeded", seconds=120)
+    assert (ended["result"]["model"], ended["result"]["reason"]) == ("mine", "steps")
+    log = ready.log(run)
+    assert [i for each in log if each["type"] == "train_steps" for i in each["step"]] == list(range(1, 21))
+    assert types(log)[-2:] == ["train_result", "succeeded"]
+    assert "mine" in {card["id"] for card in ready.get("/api/models").json()["items"]}
+    answer = ready.submit(4, model="mine", prompt="The ship")
+    assert ready.wait_state(answer, "succeeded", seconds=60)["result"]["lanes"][0]["text"]
+    assert folders(ready) == {"mine"}
+
+
+def test_a_process_that_is_killed_goes_on_from_its_checkpoint(ready: Installation) -> None:
+    run = begin(ready, "mine", steps=400)
+    wait_event(ready, run, "saved")
+    child(ready).kill()
+    wait_for(lambda: ready.run(run)["attempt"] == 2, 30)
+    wait_event(ready, run, "train_steps", attempt=2)
+    ready.http.post(f"/api/runs/{run}/save")
+    ended = ready.wait_state(run, "succeeded", seconds=60)
+    assert ended["result"]["reason"] == "stopped"
+    steps = [
+        i
+        for each in ready.log(run)
+        if each["type"] == "train_steps" and each["attempt"] == 2
+        for i in each["step"]
+    ]
+    assert steps[0] > 1
+    assert steps == list(range(steps[0], ended["result"]["steps"] + 1))
+
+
+def test_a_stop_leaves_a_checkpoint_and_the_run_goes_on_after_it(ready: Installation) -> None:
+    run = begin(ready, "mine", steps=2000, save_every=2000)
+    wait_event(ready, run, "train_steps")
+    ready.stop()
+    assert any(path.name.startswith("step-") for path in (ready.home / "models" / ".mine.train").iterdir())
+    ready.start()
+    wait_event(ready, run, "train_steps", attempt=2)
+    told = next(each for each in ready.follow(run) if (each["type"], each["attempt"]) == ("train_steps", 2))
+    assert told["step"][0] > 1
+    ready.cancel(run)
+    ready.wait_state(run, "cancelled")
+
+
+def test_cancel_leaves_nothing(ready: Installation) -> None:
+    run = begin(ready, "mine", steps=5000)
+    wait_event(ready, run, "saved")
+    ready.cancel(run)
+    ready.wait_state(run, "cancelled")
+    assert folders(ready) == set()
+    assert not [each for each in ready.children() if "imfine.jobs.child" in each.cmdline()]

@@ -1,0 +1,191 @@
+"""Runs that train: what is taken and refused, stop and save, what becomes of a run whose work dies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+from serving import Queue, Worker, add_image_model, until
+from starlette.testclient import TestClient
+
+from imfine.server.context import Context
+from imfine.server.schemas import Event
+from imfine.settings import Settings
+from imfine.store import datasets
+
+DATA = "d" * 64
+ABOUT = {
+    "hash": DATA,
+    "name": "letters.txt",
+    "kind": "text",
+    "format": "text",
+    "rows": 3,
+    "bytes": 30,
+    "columns": {},
+    "findings": [],
+    "sizes": None,
+}
+RESULT = {
+    "type": "train_result",
+    "model": "mine",
+    "path": "/home/models/mine",
+    "adapter": None,
+    "reason": "stopped",
+    "steps": 2,
+    "best_step": 2,
+    "loss_before": 2.0,
+    "loss_after": 1.0,
+    "perplexity_before": 7.4,
+    "perplexity_after": 2.7,
+    "curves": "/home/models/mine/curves.jsonl",
+    "parameters": 10,
+    "tensors": 1,
+    "tokens": 64,
+    "seconds": 1.5,
+    "peak_memory": 1 << 30,
+    "versions": {"imfine": "0"},
+}
+
+
+@pytest.fixture(autouse=True)
+def data(client: TestClient, context: Context) -> None:
+    with context.store.writing, context.store.write() as connection:
+        datasets.put(connection, ABOUT, 1)
+        datasets.put(connection, ABOUT | {"hash": "e" * 64, "kind": "image", "name": "cats"}, 1)
+
+
+def train(client: TestClient, **more: Any) -> Any:
+    body = {"kind": "train", "model": "tiny", "name": "mine", "dataset": DATA, **more}
+    return client.post("/api/runs", json=body)
+
+
+def test_what_is_asked_is_kept_with_nothing_left_open(client: TestClient, queue: Queue) -> None:
+    answer = train(client, plan={"lr": 1e-4, "steps": 5, "parts": ["mlp"], "layers": [2, 1]}, page="page-1")
+    assert answer.status_code == 202, answer.text
+    run = answer.json()
+    assert (run["kind"], run["name"], run["prompt"], run["recipe"]) == ("train", "mine", "letters.txt", {})
+    plan = run["request"]["plan"]
+    assert (plan["lr"], plan["steps"], plan["parts"], plan["layers"]) == (1e-4, 5, ["mlp"], [1, 2])
+    assert plan["dtype"] in ("float32", "bfloat16")
+    assert client.get(f"/api/runs/{run['id']}").json() == run
+    [listed] = client.get("/api/runs", params={"kind": "train", "q": "MINE"}).json()["items"]
+    assert listed["id"] == run["id"]
+    until(lambda: queue.sent == [(run["id"], "batch")])
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "field"),
+    [
+        ({"plan": {"lr": 5.0}}, 422, "plan.lr"),
+        ({"plan": {"rank": "8"}}, 422, "plan.rank"),
+        ({"plan": {"steps": 3, "epochs": 1.0}}, 422, "plan.steps"),
+        ({"plan": {"layers": [4]}}, 422, "plan.layers"),
+        ({"plan": {"length": 513}}, 422, "plan.length"),
+        ({"plan": {"speed": 1}}, 422, "plan.speed"),
+        ({"name": "../up"}, 422, "name"),
+        ({"name": ".hidden"}, 422, "name"),
+        ({"name": "gpt2-classics"}, 422, "name"),
+        ({"name": "x" * 65}, 422, "name"),
+        ({"name": "tiny"}, 409, "name"),
+        ({"dataset": "f" * 64}, 404, "dataset"),
+        ({"dataset": "e" * 64}, 422, "dataset"),
+        ({"model": "nowhere"}, 404, "model"),
+        ({"prompt": "Hello"}, 422, "prompt"),
+    ],
+)
+def test_what_is_refused_is_named(client: TestClient, more: dict[str, Any], status: int, field: str) -> None:
+    answer = train(client, **more)
+    assert (answer.status_code, answer.json()["error"]["field"]) == (status, field), answer.text
+    assert client.get("/api/runs").json()["total"] == 0
+
+
+def test_a_model_that_draws_is_not_trained(client: TestClient, context: Context) -> None:
+    add_image_model(context)
+    answer = train(client, model="painter")
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "model")
+
+
+def test_a_name_belongs_to_one_run_until_it_ends(client: TestClient) -> None:
+    run = train(client).json()["id"]
+    assert train(client).status_code == 409
+    assert client.post(f"/api/runs/{run}/again").status_code == 409
+    client.post(f"/api/runs/{run}/cancel")
+    answer = client.post(f"/api/runs/{run}/again")
+    assert (answer.status_code, answer.json()["name"]) == (202, "mine")
+
+
+def test_its_data_cannot_be_deleted_while_it_waits(client: TestClient) -> None:
+    run = train(client).json()["id"]
+    assert client.delete(f"/api/datasets/{DATA}").status_code == 409
+    client.post(f"/api/runs/{run}/cancel")
+    assert client.delete(f"/api/datasets/{DATA}").status_code == 204
+    assert client.post(f"/api/runs/{run}/again").json()["error"]["field"] == "dataset"
+
+
+def test_stop_and_save(client: TestClient, worker: Worker) -> None:
+    run = train(client).json()["id"]
+    assert client.post(f"/api/runs/{run}/save").status_code == 409  # nothing is learned yet
+    worker.claim(run)
+    assert worker.heartbeat(run).json() == {"cancel": False, "save": False}
+    for _ in range(2):
+        assert client.post(f"/api/runs/{run}/save").json()["state"] == "running"
+    assert worker.heartbeat(run).json() == {"cancel": False, "save": True}
+    assert worker.finish(run, 1, result=RESULT).status_code == 200
+    done = client.post(f"/api/runs/{run}/save").json()
+    assert (done["state"], done["result"]) == ("succeeded", RESULT)
+
+
+def test_an_answer_cannot_be_saved(client: TestClient) -> None:
+    run = client.post("/api/runs", json={"kind": "generate", "model": "tiny", "prompt": "x"}).json()["id"]
+    assert client.post(f"/api/runs/{run}/save").status_code == 409
+    assert client.post("/api/runs/nope/save").status_code == 404
+
+
+def test_its_events_are_kept_and_described(client: TestClient, worker: Worker, context: Context) -> None:
+    run = train(client).json()["id"]
+    worker.claim(run)
+    last = {"steps": 9, "tokens": 64, "tokens_per_s": 100.0, "epoch": 0.1, "eta_s": 1.0}
+    told = [
+        {
+            "type": "train_steps",
+            "step": [1, 2],
+            "loss": [2.0, 1.5],
+            "lr": [1e-5, 2e-5],
+            "grad_norm": [1.0, 0.5],
+        }
+        | last,
+        {"type": "evaluated", "step": 2, "loss": 1.0, "perplexity": 2.7, "tokens": 60},
+        {"type": "sampled", "step": 2, "index": 0, "prompt": "Once", "text": " upon"},
+        {"type": "saved", "step": 2, "kept": [1, 2]},
+    ]
+    assert worker.events(run, 1, *told).status_code == 200
+    assert worker.finish(run, 2, result=RESULT).status_code == 200
+    with client.stream("GET", f"/api/runs/{run}/events") as answer:
+        lines = [line[6:] for line in answer.iter_lines() if line.startswith("data: ")]
+    events = [TypeAdapter(Event).validate_json(line, strict=True) for line in lines if '"type"' in line]
+    kinds = [event.type for event in events]
+    assert kinds == [
+        "state", "state", "train_steps", "evaluated", "sampled", "saved", "train_result", "state",
+    ]  # fmt: skip
+
+
+def test_work_that_dies_is_tried_again_and_fails_with_its_reason(
+    client: TestClient, worker: Worker, settings: Settings
+) -> None:
+    run = train(client).json()["id"]
+    died = {
+        "code": "internal",
+        "message": "it died",
+        "remedy": "",
+        "field": None,
+        "value": None,
+        "params": {},
+    }
+    for attempt in range(1, settings.max_attempts + 1):
+        assert worker.claim(run).json()["attempt"] == attempt
+        answer = worker.post(f"runs/{run}/release", attempt=attempt, reason="died", error=died)
+        assert answer.status_code == 200, answer.text
+        state = "queued" if attempt < settings.max_attempts else "failed"
+        assert client.get(f"/api/runs/{run}").json()["state"] == state
+    assert client.get(f"/api/runs/{run}").json()["error"] == died
