@@ -48,15 +48,18 @@ def test_a_file_of_no_run_is_refused(store: Store) -> None:
 
 
 def test_a_database_from_before_keeps_its_runs(store: Store) -> None:
+    migrate(store.engine)
+    put_run(store, "0" * 26, "generate", "running")
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with store.engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.downgrade(config, "0001")
     assert "artifacts" not in inspect(store.engine).get_table_names()
-    put_run(store, "0" * 26, "generate", "running")
     migrate(store.engine)
     with store.write() as connection:
         artifacts.put(connection, "0" * 26, A, 10, 1)
     with store.read() as connection:
-        assert runs.head(connection, "0" * 26) is not None
+        kept = runs.head(connection, "0" * 26)
+    assert kept is not None
+    assert not kept.save

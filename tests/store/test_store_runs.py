@@ -27,7 +27,15 @@ def store(database_url: str) -> Iterator[Store]:
 def head(**more: Any) -> Head:
     run_id = ids.new_id()
     values: dict[str, Any] = dict.fromkeys(("page", "worker", "started_ms", "finished_ms", "phase", "error"))
-    values |= {"attempt": 0, "lost": 0, "seq": 0, "cancel": False, "created_ms": 1, "recipe_hash": "h"}
+    values |= {
+        "attempt": 0,
+        "lost": 0,
+        "seq": 0,
+        "cancel": False,
+        "save": False,
+        "created_ms": 1,
+        "recipe_hash": "h",
+    }
     values |= {"kind": "generate", "state": "queued", "queue": "live", "model": "tiny", "recipe": "{}"}
     values |= {"id": run_id, "name": ids.name_of(run_id), "excerpt": "hello"}
     return Head(**(values | more))
