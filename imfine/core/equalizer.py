@@ -155,9 +155,9 @@ class Equalizer:
             for name, both in gains.biased.items():
                 biased[name][row] = both
             for name, matrix in gains.mixed.items():
-                mixed.setdefault(name, torch.eye(len(matrix)).repeat(len(recipes), 1, 1))[row] = torch.tensor(
-                    matrix
-                )
+                made = torch.tensor(matrix, dtype=torch.float32)  # (C, C)
+                mixed.setdefault(name, torch.eye(len(made), dtype=made.dtype).repeat(len(recipes), 1, 1))
+                mixed[name][row] = made
 
         plan = Plan(tuple(recipes))
         self._put_gains(plan, rows, cut)
@@ -196,8 +196,12 @@ class Equalizer:
     def _put_biased(self, plan: Plan, name: str, every: list[BiasedGain]) -> None:
         module = self._module(name)
         self._hook("output", name)
-        weight = torch.tensor([each.weight for each in every], device=self._device).view(-1, 1, 1, 1)
-        bias = torch.tensor([each.bias for each in every], device=self._device).view(-1, 1, 1, 1)
+        weight = torch.tensor([each.weight for each in every], dtype=torch.float32, device=self._device).view(
+            -1, 1, 1, 1
+        )
+        bias = torch.tensor([each.bias for each in every], dtype=torch.float32, device=self._device).view(
+            -1, 1, 1, 1
+        )
         own = _bias(module)  # (1, C, 1, 1)
         plan.outputs[module] = weight
         plan.biases[module] = own * (bias - weight)  # (B, C, 1, 1)

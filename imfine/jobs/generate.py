@@ -14,7 +14,7 @@ from imfine.core.events import Phase
 from imfine.core.image.generate import ImageRequest, ImageSampling, Painter
 from imfine.core.lanes import Batch, Lane
 from imfine.core.models import catalog, load
-from imfine.core.models.known import PAINTER, STARTERS
+from imfine.core.models.known import STARTERS
 from imfine.core.models.load_image import LoadedImageModel
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
@@ -60,11 +60,8 @@ def submit(live: Live, claim: Claim, at: Settings) -> Submission:
 
 
 def preload(live: Live, at: Settings) -> None:
-    """Makes a starter of each kind that is on this disk answer once, so that nobody waits for its first
-    answer."""
+    """Makes the first starter that is on this disk answer once, so that nobody waits for its first answer."""
     lanes = (Lane("base"), Lane("tuned", Recipe(attn=1.1)))
-    drawn = ImageRequest(lanes, "🙂", ImageSampling(steps=1))
-    live.submit(Model(PAINTER, None, None, at), "warm-up", drawn)
     for starter in STARTERS:
         if catalog.find(starter.id, at, any_folder=False).ready:
             request = TextRequest(lanes, "Hello", Sampling(greedy=True, max_new_tokens=2))

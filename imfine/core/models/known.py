@@ -13,7 +13,6 @@ from typing import Any
 from imfine.core.models.diffusion_configs import SD15, SDXL
 
 SHIPPED = Path(__file__).resolve().parents[3] / "starters"  # starters that lie in the checkout, ready to use
-PAINTER = "emoji-diffusion"  # one of them
 
 
 @dataclass(frozen=True)

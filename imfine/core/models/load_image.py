@@ -26,7 +26,7 @@ from imfine.core.models.catalog import Card
 from imfine.core.models.checksum import checksum
 from imfine.core.models.fingerprint import fingerprint
 from imfine.core.models.local import Local
-from imfine.core.models.module import DTYPES
+from imfine.core.models.module import BUILDING, DTYPES
 from imfine.core.models.pictures import parts_of, tokenizers_of
 from imfine.core.models.weights import INDEX, broken, read_json, weight_files
 from imfine.settings import Settings
@@ -124,9 +124,10 @@ def _read(folder: Path, kind: Any, dtype: torch.dtype) -> nn.Module:
     transformers_logging.disable_progress_bar()  # progress is told as bytes
     named = {"dtype": dtype} if kind.__name__.startswith("CLIP") else {"torch_dtype": dtype}
     try:
-        module: nn.Module = kind.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, variant=variant, **named
-        )
+        with BUILDING:
+            module: nn.Module = kind.from_pretrained(
+                str(folder), local_files_only=True, use_safetensors=True, variant=variant, **named
+            )
     except Exception as error:  # whatever a malformed file makes the libraries raise
         raise broken(folder, f"it cannot be read: {str(error)[:200]}") from error
     return module.eval().requires_grad_(False)

@@ -8,6 +8,7 @@ catalog, no equalizer.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ from imfine.core.models.weights import BUFFERS, broken, read_folder
 from imfine.errors import ModelBroken, ModelRefused
 
 EVERY_S = 0.05  # between two reports of progress
+# transformers and diffusers set torch's default dtype while they build a module, for the whole process: two
+# threads that built at once would leave each other's behind.
+BUILDING = threading.Lock()
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -80,7 +84,7 @@ def _built(
 ) -> transformers.PreTrainedModel:
     """transformers takes the tensors as they are: no initialisation, no copy."""
     try:
-        with quiet():
+        with BUILDING, quiet():
             model, info = getattr(transformers, where.architecture).from_pretrained(
                 None,
                 config=config,
@@ -130,7 +134,7 @@ def _quantised(folder: Path, where: Layout, config: Any, device: str) -> transfo
             remedy="choose its unquantised version; only bitsandbytes on a GPU can be used as it is",
             field="model",
         )
-    with quiet():
+    with BUILDING, quiet():
         model = getattr(transformers, where.architecture).from_pretrained(
             folder,
             device_map={"": device},

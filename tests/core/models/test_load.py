@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 import transformers
 from model_folders import edit_config, rewrite, save_model
 from small_models import ARCHITECTURES
+from small_pictures import STARTER
 
 from imfine.core import memory
 from imfine.core.events import Phase
@@ -139,7 +141,7 @@ def test_quantised_weights_without_a_gpu_are_refused(tmp_path: Path) -> None:
 
 def test_memory_is_checked_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_model(tmp_path / "m")
-    monkeypatch.setattr(memory, "available", lambda: 100 << 20)
+    monkeypatch.setattr(memory, "available", lambda: 90 << 20)
     steps = load(str(tmp_path / "m"))
     with pytest.raises(OutOfMemory, match=r"needs 0\.\d GB of memory in \w+, 0\.1 GB are free"):
         next(steps)
@@ -249,3 +251,15 @@ def test_imfine_load_is_one_line_and_warm_the_second_time(tmp_path: Path) -> Non
     assert "tokens" in events
     with pytest.raises(Invalid, match="one or the other"):
         next(model.compare("Hi", attn=1.5, recipe={"attn": 1.2}))
+
+
+def test_models_that_load_at_once_leave_torchs_default_dtype_alone(tmp_path: Path) -> None:
+    save_model(tmp_path / "m")
+    refs = [
+        (str(tmp_path / "m"), "bfloat16"),
+        (str(STARTER), "bfloat16"),
+        (str(tmp_path / "m"), "float32"),
+    ] * 3
+    with ThreadPoolExecutor(len(refs)) as pool:
+        list(pool.map(lambda each: list(load(each[0], dtype=each[1])), refs))
+    assert torch.get_default_dtype() == torch.float32
