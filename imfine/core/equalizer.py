@@ -196,12 +196,8 @@ class Equalizer:
     def _put_biased(self, plan: Plan, name: str, every: list[BiasedGain]) -> None:
         module = self._module(name)
         self._hook("output", name)
-        weight = torch.tensor([each.weight for each in every], dtype=torch.float32, device=self._device).view(
-            -1, 1, 1, 1
-        )
-        bias = torch.tensor([each.bias for each in every], dtype=torch.float32, device=self._device).view(
-            -1, 1, 1, 1
-        )
+        both = torch.tensor([(each.weight, each.bias) for each in every], dtype=torch.float32)  # (B, 2)
+        weight, bias = both.to(self._device).view(-1, 2, 1, 1, 1).unbind(1)  # (B, 1, 1, 1) each
         own = _bias(module)  # (1, C, 1, 1)
         plan.outputs[module] = weight
         plan.biases[module] = own * (bias - weight)  # (B, C, 1, 1)
