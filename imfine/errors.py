@@ -30,6 +30,16 @@ class ImfineError(Exception):
     def __str__(self) -> str:
         return f"{self.message}; {self.remedy}" if self.remedy else self.message
 
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> ImfineError:
+        """The error that `to_json` told, as another process raised it."""
+        kinds = [cls]
+        for kind in kinds:
+            kinds += kind.__subclasses__()
+        found = next((kind for kind in kinds if kind.code == told["code"]), cls)
+        place = {name: told[name] for name in ("remedy", "field", "value")}
+        return found(told["message"], **place, **told["params"])
+
     def to_json(self) -> dict[str, Any]:
         value = self.value
         plain = value is None or isinstance(value, (bool, int, float, str))

@@ -2,9 +2,8 @@
 
 A file keeps its header, so every tensor keeps its place, shape and dtype; one tensor is in memory at a time,
 so a model of any size can be baked. The folder is whole or not there (temporary folder, fsync, rename). What
-plain formats cannot say, an eps for each norm, goes into imfine.json, which `apply_norm_eps` puts on a
-loaded module; config.json keeps its one eps, and other programs lose the moves. Knows no live model and no
-gains of rows.
+plain formats cannot say, an eps for each norm, goes into imfine.json, and a module that we load gets it back;
+config.json keeps its one eps, and other programs lose the moves. Knows no live model and no gains of rows.
 """
 
 from __future__ import annotations
@@ -18,10 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import torch
-from torch import nn
 
 from imfine.core.events import Phase
-from imfine.core.families import Layout
 from imfine.core.manifest import Touch, touches
 from imfine.core.models.folders import ORIGIN, locked, need_disk, staged, sync
 from imfine.core.models.local import EXTRA, Local, read_local
@@ -84,14 +81,6 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
             for path in (*stage.rglob("*"), stage):
                 sync(path)
         sync(target.parent)
-
-
-def apply_norm_eps(module: nn.Module, layout: Layout) -> None:
-    """Sets the eps of each norm that has one of its own (imfine.json) on a module just loaded."""
-    modules = dict(module.named_modules())
-    for name, eps in layout.norm_eps.items():
-        norm = modules.get(name, modules.get(name.replace(".text_model.", ".")))
-        setattr(norm, layout.eps_attr, eps)
 
 
 def _bake_file(file: Path, prefix: str, touched: dict[str, Touch], target: Path) -> Iterator[int]:

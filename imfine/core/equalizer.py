@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from imfine.core.families import Layout, Weight
+from imfine.core.families import Layout, Weight, name_in
 from imfine.core.recipe import Gains, Recipe
 from imfine.core.tones import BiasedGain
 
@@ -203,9 +203,8 @@ class Equalizer:
         plan.biases[module] = own * (bias - weight)  # (B, C, 1, 1)
 
     def _module(self, name: str) -> nn.Module:
-        """Text encoders are named as they are stored, with a word that some lack in memory."""
-        module: nn.Module | None = self._modules.get(name)
-        return self._modules[name.replace(".text_model.", ".")] if module is None else module
+        module: nn.Module = self._modules[name_in(self._modules, name) or name]
+        return module
 
     def close(self) -> None:
         """Takes the hooks off."""

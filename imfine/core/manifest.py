@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imfine.core.families import Layout, tensor_name
+from imfine.core.families import Layout, stored
 from imfine.core.recipe import Recipe
 from imfine.core.tones import Matrix
 from imfine.errors import ModelBroken
@@ -41,11 +41,11 @@ def touches(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...
     found: dict[str, Touch] = {}
     points_of_norms = {norm: point for band in layout.bands for point, norm in band.point_norms.items()}
     for module, factor in gains.norms.items():
-        name = _stored(module, tensors)
+        name = stored(f"{module}.weight", tensors)
         point = points_of_norms.get(module, "norm")
         found[name] = Touch(((point, math.prod(tensors[name]), factor),), axis=0)
     for module, gain in gains.weights.items():
-        name = _stored(module, tensors)
+        name = stored(f"{module}.weight", tensors)
         segments = layout.segments[gain.weight]
         axis = 1 if (gain.weight.heads == "in") != layout.transposed else 0
         size = sum(segment.size for segment in segments)
@@ -66,11 +66,11 @@ def touches(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...
         )
     for module, both in gains.biased.items():
         for of, factor in (("weight", both.weight), ("bias", both.bias)):
-            name = _stored(module, tensors, of)
+            name = stored(f"{module}.{of}", tensors)
             found[name] = Touch((("style", tensors[name][0], factor),), axis=0)
     for module, matrix in gains.mixed.items():
         for of in ("weight", "bias"):
-            name = _stored(module, tensors, of)
+            name = stored(f"{module}.{of}", tensors)
             parts = tuple(
                 (colour, 1, row[i]) for i, (colour, row) in enumerate(zip("rgb", matrix, strict=True))
             )
@@ -126,15 +126,3 @@ def _entry(name: str, touch: Touch) -> dict[str, Any]:
             heads = {point: next(iter(heads.values()))}
         factors.update({label: factor for label, factor in heads.items() if factor != 1.0})
     return {**entry, "factors": factors}
-
-
-def _stored(module: str, tensors: Mapping[str, tuple[int, ...]], of: str = "weight") -> str:
-    name = tensor_name(module, tensors, of)
-    if name is None:
-        raise ModelBroken(
-            f"the model has no tensor {module}.{of}, which its architecture asks for",
-            remedy="fetch the model again, from its source",
-            field="model",
-            value=f"{module}.{of}",
-        )
-    return name

@@ -112,7 +112,7 @@ class Training:
             self._steps.append(line)
             return self._joined() if self.progress_at - self._since >= TOGETHER_S else None
         if line["type"] == "error":
-            raise _error(line)
+            raise ImfineError.from_json(line)
         if not self._steps:
             return _event(line)
         self._after = _event(line)
@@ -192,14 +192,3 @@ def _event(line: dict[str, Any]) -> Any:
     if line["type"] == "notice":
         return Notice(line["code"], line["message"], line["params"])
     return (Trained if line["type"] == "train_result" else Told)(line)
-
-
-def _error(line: dict[str, Any]) -> ImfineError:
-    """As the child raised it."""
-    kinds, found = [ImfineError], ImfineError
-    while kinds:
-        kind = kinds.pop()
-        kinds += kind.__subclasses__()
-        found = kind if kind.code == line["code"] else found
-    place = {name: line[name] for name in ("remedy", "field", "value")}
-    return found(line["message"], **place, **line["params"])

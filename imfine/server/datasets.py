@@ -26,9 +26,6 @@ from imfine.errors import (
     DataError,
     ImfineError,
     Invalid,
-    ModelBroken,
-    NotKept,
-    OutOfMemory,
     TooLarge,
     Unavailable,
 )
@@ -37,7 +34,6 @@ log = structlog.get_logger()
 
 UPLOAD, GONE = ".upload-", ".gone-"
 STORE_S, SHOW_S = 3600.0, 30.0  # a child's time
-ERRORS = {kind.code: kind for kind in (Invalid, DataError, ModelBroken, NotKept, OutOfMemory)}
 
 
 class Datasets:
@@ -124,7 +120,7 @@ class Datasets:
             raise _died(code, seconds if time.monotonic() - began >= seconds else None)
         answer = json.loads(said)
         if "error" in answer:
-            raise _error(answer["error"])
+            raise ImfineError.from_json(answer["error"])
         done: dict[str, Any] = answer["done"]
         return done
 
@@ -171,13 +167,6 @@ def too_large(limit: int) -> TooLarge:
         remedy="give less, or set IMFINE_UPLOAD_LIMIT_GIB; on the machine itself imfine train reads any size",
         field="body",
         limit_bytes=limit,
-    )
-
-
-def _error(told: dict[str, Any]) -> ImfineError:
-    kind = ERRORS[told["code"]]
-    return kind(
-        told["message"], remedy=told["remedy"], field=told["field"], value=told["value"], **told["params"]
     )
 
 

@@ -16,10 +16,11 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 import imfine.core.bake as bake_module
-from imfine.core.bake import apply_norm_eps, bake
+from imfine.core.bake import bake
 from imfine.core.equalizer import Equalizer
 from imfine.core.families import layout
 from imfine.core.models.local import norm_eps, read_local
+from imfine.core.models.module import apply_norm_eps
 from imfine.core.recipe import Recipe
 from imfine.errors import Conflict, ModelRefused, RecipeError, SetupError
 

@@ -12,11 +12,12 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from imfine.core.bake import apply_norm_eps, bake
+from imfine.core.bake import bake
 from imfine.core.equalizer import Equalizer
 from imfine.core.families import Layout
 from imfine.core.manifest import manifest
 from imfine.core.models.local import read_local
+from imfine.core.models.module import apply_norm_eps
 from imfine.core.recipe import Recipe
 
 TEXT = "I want to be a superman. He flew over the quiet city at night and thought of what he had been told."

@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from imfine.core.families.image import IMAGE, ImageFamily, ImageLayout, image_layout
-from imfine.core.families.layout import KNOBS, POINTS, SIGNED, Layout, Segment, Weight, tensor_name
+from imfine.core.families.layout import (
+    KNOBS,
+    POINTS,
+    SIGNED,
+    Layout,
+    Segment,
+    Weight,
+    name_in,
+    stored,
+    tensor_name,
+)
 from imfine.core.families.text import TEXT, Family, TextLayout, text_layout
 from imfine.errors import UnsupportedArchitecture
 
@@ -28,6 +38,8 @@ __all__ = [
     "Weight",
     "family_for",
     "layout",
+    "name_in",
+    "stored",
     "tensor_name",
 ]
 

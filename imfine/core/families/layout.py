@@ -123,11 +123,28 @@ class Layout:
 
 
 def tensor_name(module: str, names: Mapping[str, Any], of: str = "weight") -> str | None:
-    """The stored tensor of a module. Checkpoints of the bare model (GPT-2's) leave out the first word, and a
-    CLIP text encoder is stored with a word that its modules in memory do not have."""
-    full = f"{module}.{of}"
+    """The stored tensor of a module; None: there is none."""
+    return name_in(names, f"{module}.{of}")
+
+
+def name_in(names: Mapping[str, Any], full: str) -> str | None:
+    """What a tensor or module of ours is called there. Checkpoints of the bare model (GPT-2's) leave out the
+    first word, and a CLIP text encoder is stored with a word that its modules in memory do not have."""
     tried = (full, full.partition(".")[2], full.replace(".text_model.", "."))
     return next((name for name in tried if name in names), None)
+
+
+def stored(parameter: str, names: Mapping[str, Any]) -> str:
+    """As `name_in`, for what the architecture asks for. Raises: ModelBroken when the model has it not."""
+    name = name_in(names, parameter)
+    if name is None:
+        raise ModelBroken(
+            f"the model has no tensor {parameter}, which its architecture asks for",
+            remedy="fetch the model again, from its source",
+            field="model",
+            value=parameter,
+        )
+    return name
 
 
 def whole_number(key: str, value: Any, most: int = 2**31) -> int:

@@ -22,7 +22,6 @@ import torch
 from transformers import PreTrainedModel
 
 from imfine.core import memory
-from imfine.core.bake import apply_norm_eps
 from imfine.core.equalizer import Equalizer
 from imfine.core.events import Event, Phase
 from imfine.core.families import ImageLayout, TextLayout
@@ -143,7 +142,6 @@ def load(
             else:
                 module = step
         assert module is not None, "read_module yields the module last"
-        apply_norm_eps(module, local.layout)
         if device == "cpu" and memory.packs(local.parameters, dtype):
             pack(module)
         weights = digest.result()

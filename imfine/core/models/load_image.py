@@ -14,10 +14,8 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
-from transformers.utils import logging as transformers_logging
 
 from imfine.core import memory
-from imfine.core.bake import apply_norm_eps
 from imfine.core.equalizer import Equalizer
 from imfine.core.events import Event, Phase
 from imfine.core.families import ImageLayout
@@ -26,7 +24,7 @@ from imfine.core.models.catalog import Card
 from imfine.core.models.checksum import checksum
 from imfine.core.models.fingerprint import fingerprint
 from imfine.core.models.local import Local
-from imfine.core.models.module import BUILDING, DTYPES
+from imfine.core.models.module import BUILDING, DTYPES, apply_norm_eps, quiet
 from imfine.core.models.pictures import parts_of, tokenizers_of
 from imfine.core.models.weights import INDEX, broken, read_json, weight_files
 from imfine.settings import Settings
@@ -121,10 +119,9 @@ def _bytes(folder: Path) -> int:
 
 def _read(folder: Path, kind: Any, dtype: torch.dtype) -> nn.Module:
     variant = "fp16" if any(".fp16." in file.name for file in weight_files(folder)) else None
-    transformers_logging.disable_progress_bar()  # progress is told as bytes
     named = {"dtype": dtype} if kind.__name__.startswith("CLIP") else {"torch_dtype": dtype}
     try:
-        with BUILDING:
+        with BUILDING, quiet():
             module: nn.Module = kind.from_pretrained(
                 str(folder), local_files_only=True, use_safetensors=True, variant=variant, **named
             )

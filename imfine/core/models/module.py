@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from transformers.utils import logging as hf_logging
 
 from imfine.core.events import Phase
-from imfine.core.families import Layout
+from imfine.core.families import Layout, name_in
 from imfine.core.models.weights import BUFFERS, broken, read_folder
 from imfine.errors import ModelBroken, ModelRefused
 
@@ -53,7 +53,7 @@ def read_module(
             yield step
         else:
             state = step
-    yield _finished(_built(folder, where, config, state), folder, device)
+    yield _finished(_built(folder, where, config, state), where, folder, device)
 
 
 def _read(folder: Path, dtype: torch.dtype) -> Iterator[Phase | dict[str, torch.Tensor]]:
@@ -77,6 +77,13 @@ def _read(folder: Path, dtype: torch.dtype) -> Iterator[Phase | dict[str, torch.
             raise broken(file, str(error)) from error
     yield Phase("loading", total, total, "bytes")
     yield state
+
+
+def apply_norm_eps(module: torch.nn.Module, layout: Layout) -> None:
+    """Sets the eps of each norm that has one of its own (imfine.json) on a module just loaded."""
+    modules = dict(module.named_modules())
+    for name, eps in layout.norm_eps.items():
+        setattr(modules[name_in(modules, name) or name], layout.eps_attr, eps)
 
 
 def _built(
@@ -115,7 +122,10 @@ def _contradicts(folder: Path, reason: str) -> ModelBroken:
     )
 
 
-def _finished(model: transformers.PreTrainedModel, folder: Path, device: str) -> transformers.PreTrainedModel:
+def _finished(
+    model: transformers.PreTrainedModel, where: Layout, folder: Path, device: str
+) -> transformers.PreTrainedModel:
+    apply_norm_eps(model, where)
     if (folder / "generation_config.json").exists():
         with unreadable(folder, "generation_config.json"):
             model.generation_config = transformers.GenerationConfig.from_pretrained(
@@ -142,7 +152,7 @@ def _quantised(folder: Path, where: Layout, config: Any, device: str) -> transfo
             local_files_only=True,
             use_safetensors=True,
         )
-    return _finished(model, folder, device)
+    return _finished(model, where, folder, device)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from imfine.core.families import Layout
 from imfine.core.train.plan import Plan
-from imfine.core.train.targets import targets, transposed
+from imfine.core.train.targets import targets
 
 
 def attach(module: PreTrainedModel, layout: Layout, plan: Plan, name: str) -> PeftModel:
@@ -26,7 +26,7 @@ def attach(module: PreTrainedModel, layout: Layout, plan: Plan, name: str) -> Pe
         lora_dropout=plan.dropout,
         use_dora=plan.method == "dora",
         target_modules=[target.module for target in targets(layout, plan)],
-        fan_in_fan_out=transposed(layout),
+        fan_in_fan_out=layout.transposed,
         bias="none",
         task_type="CAUSAL_LM",
     )

@@ -15,14 +15,14 @@ from safetensors import safe_open
 from torch import nn
 from transformers import PreTrainedModel
 
-from imfine.core.bake import apply_norm_eps
 from imfine.core.events import Phase
+from imfine.core.families import name_in
 from imfine.core.models.local import Local, read_local
 from imfine.core.models.module import read_module
 from imfine.core.models.weights import read_folder
 from imfine.core.train.loss import summed_loss
 from imfine.core.train.plan import Plan
-from imfine.core.train.targets import find_stored, targets
+from imfine.core.train.targets import targets
 from imfine.errors import ModelRefused
 
 
@@ -83,7 +83,6 @@ def open_learner(parent: Parent, plan: Plan, device: torch.device) -> Iterator[P
         else:
             module = step
     assert module is not None, "read_module yields the module last"
-    apply_norm_eps(module, local.layout)
     yield made_ready(module, local, plan, parent.id)
 
 
@@ -121,7 +120,7 @@ def _open_weights(module: PreTrainedModel, local: Local, plan: Plan, *, read: bo
 def source_tensors(folder: Path, parameters: list[str]) -> Iterator[tuple[str, torch.Tensor]]:
     """(parameter, tensor as stored) of a model's folder; what is not stored is left out."""
     tensors = read_folder(folder)
-    where = {parameter: find_stored(parameter, tensors) for parameter in parameters}
+    where = {parameter: name_in(tensors, parameter) for parameter in parameters}
     for file in sorted({tensors[name].file for name in where.values() if name}):
         with safe_open(file, framework="pt") as source:
             for parameter, name in where.items():

@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 import torch
 
 from imfine.core.events import Phase
+from imfine.core.families import stored
 from imfine.core.models.folders import locked, need_disk, staged, sync
 from imfine.core.models.weights import TensorInfo, broken, read_folder, read_safetensors, weight_files
 from imfine.core.train.card import card_of
 from imfine.core.train.checkpoint import told_when_full
 from imfine.core.train.learner import Learner, Parent
-from imfine.core.train.targets import stored, targets
+from imfine.core.train.targets import targets
 from imfine.errors import Conflict, ModelRefused
 
 FACTS = "imfine-train.json"

@@ -9,9 +9,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from imfine.core.families import Layout
+from imfine.core.families import Layout, name_in, stored
 from imfine.core.train.plan import PARTS, Plan
-from imfine.errors import ModelBroken
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,6 @@ def targets(layout: Layout, plan: Plan) -> list[Target]:
     ]
 
 
-def transposed(layout: Layout) -> bool:
-    """Whether its matrices are stored as (in, out)."""
-    return layout.transposed
-
-
 def trainable(layout: Layout, shapes: Mapping[str, tuple[int, ...]], plan: Plan) -> Trainable:
     """Counted from `shapes`, the model's parameters by their stored names.
 
@@ -60,30 +54,12 @@ def trainable(layout: Layout, shapes: Mapping[str, tuple[int, ...]], plan: Plan)
     numbers = tensors = 0
     for target in targets(layout, plan):
         shape = shapes[stored(f"{target.module}.weight", shapes)]
-        bias = find_stored(f"{target.module}.bias", shapes)
+        bias = name_in(shapes, f"{target.module}.bias")
         if plan.method == "full":
             sizes = [math.prod(shape)] + ([math.prod(shapes[bias])] if bias else [])
         else:
-            into, out = shape if transposed(layout) else shape[::-1]
+            into, out = shape if layout.transposed else shape[::-1]
             sizes = [plan.rank * into, plan.rank * out] + ([out] if plan.method == "dora" else [])
         numbers += sum(sizes)
         tensors += len(sizes)
     return Trainable(numbers, tensors, numbers / sum(map(math.prod, shapes.values())))
-
-
-def find_stored(parameter: str, names: Mapping[str, object]) -> str | None:
-    """A parameter's stored name. Files of the bare model (GPT-2's) leave out the first word."""
-    return next((name for name in (parameter, parameter.partition(".")[2]) if name in names), None)
-
-
-def stored(parameter: str, names: Mapping[str, object]) -> str:
-    """Raises: ModelBroken when the model has no such tensor."""
-    name = find_stored(parameter, names)
-    if name is None:
-        raise ModelBroken(
-            f"the model has no tensor {parameter}, which its architecture asks for",
-            remedy="fetch the model again, from its source",
-            field="model",
-            value=parameter,
-        )
-    return name

@@ -14,11 +14,12 @@ from training import result, run, source
 from transformers import AutoModelForCausalLM
 
 from imfine.core.bake import bake
+from imfine.core.families import stored
 from imfine.core.models.local import read_local
 from imfine.core.models.weights import read_folder
 from imfine.core.recipe import Recipe
 from imfine.core.train.plan import Plan
-from imfine.core.train.targets import stored, targets
+from imfine.core.train.targets import targets
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 IDS = torch.randint(3, 300, (1, 12), generator=torch.Generator().manual_seed(1))
