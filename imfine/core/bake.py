@@ -1,9 +1,9 @@
 """A recipe made into real weights: the source's safetensors files, tensor by tensor, some multiplied.
 
-A file keeps its header, so every tensor keeps its place, shape and dtype; one tensor is in memory at a time,
-so a model of any size can be baked. The folder is whole or not there (temporary folder, fsync, rename). What
-plain formats cannot say, an eps for each norm, goes into imfine.json, and a module that we load gets it back;
-config.json keeps its one eps, and other programs lose the moves. Knows no live model and no gains of rows.
+One tensor is in memory at a time (models/rewrite.py), so a model of any size can be baked. The folder is
+whole or not there (temporary folder, fsync, rename). What plain formats cannot say, an eps for each norm, goes
+into imfine.json, and a module that we load gets it back; config.json keeps its one eps, and other programs
+lose the moves. Knows no live model and no gains of rows.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 
@@ -23,13 +23,12 @@ from imfine.core.manifest import Touch, touches
 from imfine.core.models.folders import ORIGIN, locked, need_disk, staged, sync
 from imfine.core.models.local import EXTRA, Local, read_local
 from imfine.core.models.pictures import is_picture_model
-from imfine.core.models.weights import broken, prefix_of, weight_files
+from imfine.core.models.rewrite import check_changeable, rewritten
+from imfine.core.models.weights import prefix_of, weight_files
 from imfine.core.recipe import Recipe
 from imfine.errors import Conflict, ModelRefused, SetupError
 
-CHUNK = 1 << 24  # bytes copied at a time
 KEPT = (".json", ".txt", ".model", ".jinja", ".md")  # beside the weights: config, tokenizer, licence, card
-DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iterator[Phase]:
@@ -54,8 +53,7 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
     recipe.check(model.layout)
     touched = touches(model.layout, recipe, {name: t.shape for name, t in model.tensors.items()})
     for name in touched:
-        if (dtype := model.tensors[name].dtype) not in DTYPES:
-            raise _refused(f"{name} is stored as {dtype}", "bake the model's version that is not quantised")
+        check_changeable(name, model.tensors[name], "bake the model's version that is not quantised")
     files = weight_files(source)
     total = sum(file.stat().st_size for file in files)
     need_disk(target, total, "the baked model")
@@ -73,7 +71,13 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
             for file in files:
                 baked = stage / file.relative_to(source)
                 baked.parent.mkdir(exist_ok=True)
-                for size in _bake_file(file, prefix_of(file, source), touched, baked):
+                prefix = prefix_of(file, source)
+                changes = {
+                    name.removeprefix(prefix): partial(_multiplied, touch)
+                    for name, touch in touched.items()
+                    if name.startswith(prefix)
+                }
+                for size in rewritten(file, changes, baked):
                     done += size
                     yield Phase("saving", done, total)
             _copy_rest(source, stage)
@@ -83,49 +87,18 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
         sync(target.parent)
 
 
-def _bake_file(file: Path, prefix: str, touched: dict[str, Touch], target: Path) -> Iterator[int]:
-    """One file, checked by read_local; yields the bytes written since the last time."""
-    with file.open("rb") as source, target.open("wb") as out:
-        head = source.read(8)
-        text = source.read(int.from_bytes(head, "little"))
-        out.write(head + text)
-        yield len(head) + len(text)
-        entries = json.loads(text)
-        entries.pop("__metadata__", None)
-        for name, entry in sorted(entries.items(), key=lambda item: item[1]["data_offsets"]):
-            start, end = entry["data_offsets"]
-            if touch := touched.get(prefix + name):
-                raw = _read(source, end - start, file)
-                out.write(_multiplied(raw, DTYPES[entry["dtype"]], entry["shape"], touch))
-                yield end - start
-                continue
-            for position in range(start, end, CHUNK):
-                size = min(CHUNK, end - position)
-                out.write(_read(source, size, file))
-                yield size
-
-
-def _multiplied(raw: bytes, dtype: torch.dtype, shape: list[int], touch: Touch) -> bytes:
-    """W (O, I, …) × factors along the touched axis, or mixed along its first; in float32 or better, rounded
-    once."""
-    weight = torch.frombuffer(bytearray(raw), dtype=dtype).view(shape)
-    exact = torch.promote_types(dtype, torch.float32)
+def _multiplied(touch: Touch, weight: torch.Tensor) -> torch.Tensor:
+    """W (O, I, …) × factors along the touched axis, or mixed along its first; in float32 or better."""
+    exact = torch.promote_types(weight.dtype, torch.float32)
     if touch.matrix is not None:
-        product = torch.tensordot(torch.tensor(touch.matrix, dtype=exact), weight.to(exact), dims=1)
-    else:
-        factors = torch.tensor([factor for _, _, factor in touch.parts], dtype=exact)
-        sizes = torch.tensor([size for _, size, _ in touch.parts])
-        broadcast = [-1 if axis == touch.axis else 1 for axis in range(len(shape))]
-        product = weight.to(exact) * factors.repeat_interleave(sizes).view(broadcast)
-    made: bytes = product.to(dtype).contiguous().view(torch.uint8).numpy().tobytes()
-    return made
-
-
-def _read(source: BinaryIO, size: int, file: Path) -> bytes:
-    raw = source.read(size)
-    if len(raw) != size:
-        raise broken(file, "it became shorter while it was read")
-    return raw
+        mixed: torch.Tensor = torch.tensordot(
+            torch.tensor(touch.matrix, dtype=exact), weight.to(exact), dims=1
+        )
+        return mixed
+    factors = torch.tensor([factor for _, _, factor in touch.parts], dtype=exact)
+    sizes = torch.tensor([size for _, size, _ in touch.parts])
+    broadcast = [-1 if axis == touch.axis else 1 for axis in range(weight.dim())]
+    return weight.to(exact) * factors.repeat_interleave(sizes).view(broadcast)
 
 
 def _copy_rest(source: Path, stage: Path) -> None:

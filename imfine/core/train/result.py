@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import torch
+from typing import Any
 
 from imfine.core.events import Phase
 from imfine.core.families import stored
 from imfine.core.models.folders import locked, need_disk, staged, sync
-from imfine.core.models.weights import TensorInfo, broken, read_folder, read_safetensors, weight_files
+from imfine.core.models.rewrite import Change, check_changeable, rewritten
+from imfine.core.models.weights import read_folder, weight_files
 from imfine.core.train.card import card_of
 from imfine.core.train.checkpoint import told_when_full
 from imfine.core.train.learner import Learner, Parent
 from imfine.core.train.targets import targets
-from imfine.errors import Conflict, ModelRefused
+from imfine.errors import Conflict
 
 FACTS = "imfine-train.json"
 CURVES = "curves.jsonl"
@@ -35,9 +34,6 @@ COPIED = (
     "LICEN*", "NOTICE*",
 )  # fmt: skip
 ADAPTER = "adapter"  # the PEFT adapter's folder in the model's
-Change = Callable[[torch.Tensor], torch.Tensor]  # the parent's tensor → the trained one
-CHUNK = 1 << 24  # bytes copied at a time
-DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 def write_result(
@@ -59,7 +55,7 @@ def write_result(
             done = 0
             changes = _changes(learner)
             for file in files:
-                for size in _copied(file, changes, stage / file.name):
+                for size in rewritten(file, changes, stage / file.name):
                     done += size
                     yield Phase("saving", done, total)
             _copy_rest(source, stage)
@@ -87,63 +83,25 @@ def free(out_dir: Path) -> None:
 
 
 def _changes(learner: Learner) -> dict[str, Change]:
-    """What training made of the parent's tensors, by their stored names."""
+    """What training makes of the parent's tensors, by their stored names.
+
+    Raises: ModelRefused for one that is no plain float.
+    """
     tensors = read_folder(learner.local.path)
+    changes: dict[str, Change] = {}
     if learner.plan.method == "full":
-        return {
-            stored(name, tensors): lambda _, new=parameter: new.detach()  # type: ignore[misc]
-            for name, parameter in learner.trained.items()
-        }
-    from imfine.core.train.adapter import merged
+        for name, parameter in learner.trained.items():
+            changes[stored(name, tensors)] = lambda _, new=parameter: new.detach()  # type: ignore[misc]
+    else:
+        from imfine.core.train.adapter import merged
 
-    return {
-        stored(f"{target.module}.weight", tensors): partial(merged, learner.module, target.module)
-        for target in targets(learner.local.layout, learner.plan)
-    }
-
-
-def _copied(file: Path, changes: Mapping[str, Change], target: Path) -> Iterator[int]:
-    """One weight file with the changed tensors in it; yields the bytes written since the last time."""
-    entries = read_safetensors(file)
-    with file.open("rb") as source, target.open("wb") as out:
-        head = source.read(8)
-        text = source.read(int.from_bytes(head, "little"))
-        out.write(head + text)
-        yield len(head) + len(text)
-        header = json.loads(text)
-        for name in sorted(entries, key=lambda name: header[name]["data_offsets"]):
-            info = entries[name]
-            if name in changes:
-                out.write(_changed(info, b"".join(_pieces(source, info)), changes[name]))
-                yield info.nbytes
-                continue
-            for raw in _pieces(source, info):
-                out.write(raw)
-                yield len(raw)
-
-
-def _changed(info: TensorInfo, raw: bytes, change: Change) -> bytes:
-    """The tensor's new bytes, rounded once to its own dtype."""
-    if info.dtype not in DTYPES:
-        raise ModelRefused(
-            f"{info.name} is stored as {info.dtype}",
-            remedy="train the model's version that is not quantised",
-            field="model",
-        )
-    old = torch.frombuffer(bytearray(raw), dtype=DTYPES[info.dtype]).view(info.shape)
-    new = change(old).cpu().to(old.dtype).contiguous()
-    assert new.shape == old.shape, f"{info.name} changed its shape"
-    return new.view(-1).view(torch.uint8).numpy().tobytes()
-
-
-def _pieces(source: BinaryIO, info: TensorInfo) -> Iterator[bytes]:
-    left = info.nbytes
-    while left:
-        raw = source.read(min(CHUNK, left))
-        if not raw:
-            raise broken(info.file, "it became shorter while it was read")
-        left -= len(raw)
-        yield raw
+        for target in targets(learner.local.layout, learner.plan):
+            changes[stored(f"{target.module}.weight", tensors)] = partial(
+                merged, learner.module, target.module
+            )
+    for name in changes:
+        check_changeable(name, tensors[name], "train the model's version that is not quantised")
+    return changes
 
 
 def _copy_rest(source: Path, stage: Path) -> None:
