@@ -1,9 +1,9 @@
 """A recipe made into real weights: the source's safetensors files, tensor by tensor, some multiplied.
 
 One tensor is in memory at a time (models/rewrite.py), so a model of any size can be baked. The folder is
-whole or not there (temporary folder, fsync, rename). What plain formats cannot say, an eps for each norm, goes
-into imfine.json, and a module that we load gets it back; config.json keeps its one eps, and other programs
-lose the moves. Knows no live model and no gains of rows.
+whole or not there (temporary folder, fsync, rename). What plain formats cannot say, an eps for each norm,
+goes into imfine.json, and a module that we load gets it back; config.json keeps its one eps, and other
+programs lose the moves. Knows no live model and no gains of rows.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from imfine.server.publisher import Publish, Publisher
 from imfine.server.reaper import Reaper
 from imfine.server.responses import Json
 from imfine.server.routes import worker as worker_routes
+from imfine.server.uploads import forget_uploads
 from imfine.settings import Settings
 from imfine.store import runs
 from imfine.store.engine import Store, sole_server
@@ -76,7 +77,7 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
     leases = Leases(settings.lease_s)
     publisher = Publisher(publish)
     artifacts = Artifacts(settings.home)
-    artifacts.forget_uploads()
+    forget_uploads(artifacts.root)
     datasets = Datasets(settings.home, settings.upload_limit_gib)
     datasets.forget_unfinished()
     metrics = Metrics()

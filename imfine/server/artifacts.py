@@ -9,30 +9,23 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from imfine.core.models import folders
 from imfine.core.models.folders import sync
-from imfine.errors import Invalid, NotKept, TooLarge
+from imfine.errors import Invalid, TooLarge
+from imfine.server import uploads
 from imfine.server.body import MAX_FILE
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 SHA256 = r"^[0-9a-f]{64}$"
-TEMPORARY = ".upload-"
+kept = partial(folders.kept, "picture", "run again")
 
 
 class Artifacts:
     def __init__(self, home: Path) -> None:
         self.root = home / "artifacts"
-
-    def forget_uploads(self) -> None:
-        """What a process left that was killed while it wrote. No other may use the home."""
-        for left in self.root.glob(f"{TEMPORARY}*"):
-            left.unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Where the file of this hash is, or would be."""
@@ -43,43 +36,24 @@ class Artifacts:
         return Upload(self, sha256)
 
 
-class Upload:
-    """A file on its way; within `with`. Whatever ends it, nothing is left but the whole file."""
+class Upload(uploads.Upload):
+    """A picture on its way; within `with`. Whatever ends it, nothing is left but the whole file."""
 
     def __init__(self, artifacts: Artifacts, sha256: str) -> None:
+        super().__init__(artifacts.root, MAX_FILE, too_large, kept)
         self.target = artifacts.path(sha256)
         self.sha256 = sha256
-        self.size = 0
         self._hash = hashlib.sha256()
         self._begin = b""
-        with _kept():
-            artifacts.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=artifacts.root)
-        self._temporary = Path(name)
-        self._file = os.fdopen(handle, "wb")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError):  # what was still to be written finds no room: nothing of it is wanted
-            self._file.close()
-        self._temporary.unlink(missing_ok=True)
 
     def write(self, part: bytes) -> None:
         """Raises: Invalid, as soon as it is no PNG; TooLarge; NotKept."""
-        self.size += len(part)
-        if self.size > MAX_FILE:
-            raise too_large()
+        super().write(part)
+        self._hash.update(part)
         if len(self._begin) < len(MAGIC):
             self._begin += part[: len(MAGIC) - len(self._begin)]
             if not MAGIC.startswith(self._begin):
                 raise Invalid("the file is no PNG", remedy="send a PNG file", field="body")
-        self._hash.update(part)
-        with _kept():
-            self._file.write(part)
 
     def close(self) -> None:
         """All is there: checked, and safe on the disk. Raises: Invalid, NotKept."""
@@ -92,15 +66,15 @@ class Upload:
                 field="sha256",
                 value=self.sha256,
             )
-        with _kept():
+        with kept():
             self._file.flush()
             os.fsync(self._file.fileno())
 
     def put_in_place(self) -> None:
         """After `close`. The same file once more is as well. Raises: NotKept."""
-        with _kept():
+        with kept():
             self.target.parent.mkdir(mode=0o700, exist_ok=True)
-            self._temporary.replace(self.target)
+            self.path.replace(self.target)
             sync(self.target.parent)
 
 
@@ -111,14 +85,3 @@ def too_large() -> TooLarge:
         field="body",
         limit_bytes=MAX_FILE,
     )
-
-
-@contextmanager
-def _kept() -> Iterator[None]:
-    try:
-        yield
-    except OSError as reason:
-        raise NotKept(
-            f"the picture could not be kept: {reason.strerror or reason}",
-            remedy="see that the disk of IMFINE_HOME has room and can be written, then run again",
-        ) from reason

@@ -7,17 +7,14 @@ What a broken file or a model's template does to the child, it does to nobody el
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import structlog
 
@@ -29,10 +26,11 @@ from imfine.errors import (
     TooLarge,
     Unavailable,
 )
+from imfine.server.uploads import Upload, forget_uploads
 
 log = structlog.get_logger()
 
-UPLOAD, GONE = ".upload-", ".gone-"
+GONE = ".gone-"
 STORE_S, SHOW_S = 3600.0, 30.0  # a child's time
 
 
@@ -46,14 +44,13 @@ class Datasets:
     def forget_unfinished(self) -> None:
         """What a server left that was killed at work. No other may use the home."""
         forget_unfinished(self.root)
-        for left in self.root.glob(f"{UPLOAD}*"):
-            left.unlink(missing_ok=True)
+        forget_uploads(self.root)
         for gone in self.root.glob(f"{GONE}*"):
             shutil.rmtree(gone, ignore_errors=True)
 
     def upload(self) -> Upload:
         """Raises: NotKept."""
-        return Upload(self.root, self.limit)
+        return Upload(self.root, self.limit, lambda: too_large(self.limit), kept)
 
     def store(self, file: Path, name: str, columns: dict[str, str] | None) -> dict[str, Any]:
         """What core tells of the data set that a file became.
@@ -123,42 +120,6 @@ class Datasets:
             raise ImfineError.from_json(answer["error"])
         done: dict[str, Any] = answer["done"]
         return done
-
-
-class Upload:
-    """A file on its way; within `with`. Whatever ends it, nothing of it is left."""
-
-    def __init__(self, root: Path, limit: int) -> None:
-        self._limit = limit
-        self._size = 0
-        with kept():
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=UPLOAD, dir=root)
-        self.path = Path(name)
-        self._file = os.fdopen(handle, "wb")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with suppress(OSError):  # what was still to be written finds no room: nothing of it is wanted
-            self._file.close()
-        self.path.unlink(missing_ok=True)
-
-    def write(self, part: bytes) -> None:
-        """Raises: TooLarge, NotKept."""
-        self._size += len(part)
-        if self._size > self._limit:
-            raise too_large(self._limit)
-        with kept():
-            self._file.write(part)
-
-    def close(self) -> None:
-        """All is there, and can be read. Raises: NotKept."""
-        with kept():
-            self._file.close()
 
 
 def too_large(limit: int) -> TooLarge:

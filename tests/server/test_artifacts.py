@@ -15,7 +15,7 @@ import pytest
 from serving import PNG, WORKER_TOKEN, Queue, Running, Worker, ask, picture, until
 from starlette.testclient import TestClient
 
-from imfine.server import artifacts
+from imfine.server import artifacts, uploads
 from imfine.server.context import Context
 from imfine.settings import Settings
 from imfine.store import artifacts as store
@@ -250,7 +250,7 @@ def test_large_pictures_at_once_do_not_hold_up_the_others(running: Running) -> N
 def test_what_a_killed_server_left_is_cleared_away(settings: Settings, queue: Queue) -> None:
     root: Path = settings.home / "artifacts"
     (root / "ab").mkdir(parents=True)
-    left = root / f"{artifacts.TEMPORARY}x"
+    left = root / f"{uploads.PREFIX}x"
     left.write_bytes(PNG[:20])
     whole = root / "ab" / f"{SHA256}.png"
     whole.write_bytes(PNG)

@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 from store_runs import put_run
 
 from imfine.core.models.known import SHIPPED
-from imfine.server import datasets
+from imfine.server import datasets, uploads
 from imfine.server.context import Context
 from imfine.settings import Settings
 
@@ -204,7 +204,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(
 
         opened = os.fdopen
         monkeypatch.setattr(
-            datasets.os, "fdopen", lambda handle, mode: (opened(handle, mode).close(), Full())[1]
+            uploads.os, "fdopen", lambda handle, mode: (opened(handle, mode).close(), Full())[1]
         )
     else:
         store = context.datasets.store
@@ -226,7 +226,7 @@ def test_what_a_killed_server_left_is_cleared_away(settings: Settings, queue: Qu
     whole = root / ("a" * 64)
     for folder in (root / f"{datasets.GONE}x", root / f".making-{2**22 + 1}-x", whole):
         folder.mkdir(parents=True)
-    (root / f"{datasets.UPLOAD}x").write_bytes(b"x")
+    (root / f"{uploads.PREFIX}x").write_bytes(b"x")
     Running(settings, queue).stop()
     assert list(root.iterdir()) == [whole]
 
@@ -427,4 +427,4 @@ def test_a_stopping_server_ends_what_is_read(settings: Settings, queue: Queue) -
     assert not running.thread.is_alive()
     thread.join(5)
     assert answers[0].status_code == 503
-    assert not [path for path in running.server.context.datasets.root.glob(f"{datasets.UPLOAD}*")]
+    assert not [path for path in running.server.context.datasets.root.glob(f"{uploads.PREFIX}*")]

@@ -14,8 +14,8 @@ import os
 import shutil
 import tempfile
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -23,12 +23,13 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 
 from imfine.core.data.rows import Row, to_json
+from imfine.core.models import folders
 from imfine.core.models.folders import sync
-from imfine.errors import NotKept
 
 ROWS, OFFSETS, LINES, PICTURES, ABOUT = "rows.jsonl", "offsets.i64", "lines.i64", "pictures", "dataset.json"
 STAGE = ".making-"
 HELD = 1 << 16  # numbers of an index that wait to be written
+kept = partial(folders.kept, "data set", "try again")
 
 
 class Writer:
@@ -143,14 +144,3 @@ def forget_unfinished(root: Path) -> None:
     for left in root.glob(f"{STAGE}*"):
         if not Path("/proc", left.name.removeprefix(STAGE).partition("-")[0]).exists():
             shutil.rmtree(left, ignore_errors=True)
-
-
-@contextmanager
-def kept() -> Iterator[None]:
-    try:
-        yield
-    except OSError as reason:
-        raise NotKept(
-            f"the data set could not be kept: {os.strerror(reason.errno) if reason.errno else reason}",
-            remedy="see that the disk of IMFINE_HOME has room and can be written, then try again",
-        ) from reason

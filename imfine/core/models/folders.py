@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from imfine.errors import SetupError
+from imfine.errors import NotKept, SetupError
 
 ORIGIN = "origin.json"  # where a folder's model came from, and the hashes of its files
 
@@ -95,3 +95,15 @@ def need_disk(folder: Path, wanted: int, what: str) -> None:
             free=free,
             path=str(place),
         )
+
+
+@contextmanager
+def kept(what: str, then: str) -> Iterator[None]:
+    """A disk that takes nothing more, as NotKept; `then`: what to do when it does again."""
+    try:
+        yield
+    except OSError as reason:
+        raise NotKept(
+            f"the {what} could not be kept: {os.strerror(reason.errno) if reason.errno else reason}",
+            remedy=f"see that the disk of IMFINE_HOME has room and can be written, then {then}",
+        ) from reason
