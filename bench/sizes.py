@@ -105,7 +105,7 @@ def pictures() -> Iterator[Event | int]:
     assert sum(p.numel() for p in parts.parameters()) == known.parameters
     model = LoadedImageModel(
         **shared(where, parts),
-        dtype=torch.bfloat16,
+        dtype="bfloat16",
         unet=parts["unet"],
         vae=parts["vae"],
         text_encoders=(parts["text_encoder"],),

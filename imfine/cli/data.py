@@ -18,8 +18,6 @@ from imfine.errors import DataError, Invalid
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from imfine.core.data.render import Counted
-
 SHOWN = 3  # rows of a preview
 LINES = 10  # named after a finding
 WHAT = {"text": "text", "image": "pictures"}
@@ -124,12 +122,7 @@ def _counted(dataset: Any, tokenizer: Any, length: int) -> dict[str, Any]:
 
     counted = followed(tokens(dataset, tokenizer, max_length=length))
     assert isinstance(counted, Counted)
-    return _to_json(counted, length)
-
-
-def _to_json(counted: Counted, length: int) -> dict[str, Any]:
-    findings = [finding.to_json() for finding in counted.findings]
-    return {**vars(counted), "length": length, "findings": findings}
+    return counted.to_json(length)
 
 
 # ---------------------------------------------------------------- as a person reads it

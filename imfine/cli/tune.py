@@ -211,7 +211,6 @@ def _answered(
 def _painted(
     model: str, dtype: str | None, prompt: str, recipe: Recipe, sampling: ImageSampling
 ) -> Iterator[Event]:
-    from imfine.core.image.generate import compare
     from imfine.core.models.load import load
     from imfine.core.models.load_image import LoadedImageModel
 
@@ -220,4 +219,4 @@ def _painted(
             yield step
         else:
             assert isinstance(step, LoadedImageModel)
-            yield from compare(step, prompt, recipe=recipe, sampling=sampling)
+            yield from step.compare(prompt, recipe=recipe, sampling=sampling)

@@ -200,8 +200,13 @@ class Recipe:
         norms: dict[str, float] = {}
         eps: dict[str, float] = {}
         heads = self._heads()
-        knob_of = {point: knob for knob, points in layout.classic.items() for point in points}
         names_of = {point: layout.names_of(point) for point in layout.points}
+        knob_of = {
+            point: knob
+            for knob, points in layout.classic.items()
+            for point, names in names_of.items()
+            if names[-1] in points
+        }
         for layer, band in enumerate(layout.bands):
             by_point = {
                 point: math.prod(
@@ -218,9 +223,8 @@ class Recipe:
                 eps.update(dict.fromkeys(band.norms, 10.0**exponent))
             for module, weight in band.matrices:
                 values = tuple(
-                    self._knob(knob_of[names_of[point][-1]], layer) * by_point.get(point, 1.0)
-                    if names_of[point][-1] in knob_of
-                    else by_point.get(point, 1.0)
+                    (self._knob(knob_of[point], layer) if point in knob_of else 1.0)
+                    * by_point.get(point, 1.0)
                     for point in weight.points
                 )
                 single = {p: heads[band.name, p] for p in weight.points if (band.name, p) in heads}

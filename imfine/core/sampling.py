@@ -114,6 +114,11 @@ def checked_number(name: str, value: Any, limits: Range, refuse: Refuse) -> int 
     return limits.kind(value)
 
 
+def is_halved(text: str) -> bool:
+    """Whether it holds half of a surrogate pair, which no encoding takes."""
+    return any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def _stops(stop: Any) -> tuple[str, ...]:
     if not isinstance(stop, (list, tuple)):
         raise _error("stop", stop, "is not a list of strings", 'give a list such as ["\\n"]')
@@ -123,7 +128,7 @@ def _stops(stop: Any) -> tuple[str, ...]:
         if not isinstance(text, str) or not 0 < len(text) <= MAX_STOP_CHARACTERS:
             remedy = f"give strings of 1 to {MAX_STOP_CHARACTERS} characters"
             raise _error(f"stop.{i}", text, "cannot be a stop string", remedy)
-        if any("\ud800" <= c <= "\udfff" for c in text):
+        if is_halved(text):
             raise _error(f"stop.{i}", text, "holds half of a surrogate pair", "give whole characters")
     return tuple(stop)
 

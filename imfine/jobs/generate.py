@@ -12,7 +12,7 @@ from typing import Any
 from imfine.core import memory
 from imfine.core.events import Phase
 from imfine.core.image.generate import ImageRequest, ImageSampling, Painter
-from imfine.core.lanes import Batch, Lane
+from imfine.core.lanes import Batch, Lane, pair
 from imfine.core.models import catalog, load
 from imfine.core.models.known import STARTERS
 from imfine.core.models.load_image import LoadedImageModel
@@ -61,10 +61,9 @@ def submit(live: Live, claim: Claim, at: Settings) -> Submission:
 
 def preload(live: Live, at: Settings) -> None:
     """Makes the first starter that is on this disk answer once, so that nobody waits for its first answer."""
-    lanes = (Lane("base"), Lane("tuned", Recipe(attn=1.1)))
     for starter in STARTERS:
         if catalog.find(starter.id, at, any_folder=False).ready:
-            request = TextRequest(lanes, "Hello", Sampling(greedy=True, max_new_tokens=2))
+            request = TextRequest(pair(None, {"attn": 1.1}), "Hello", Sampling(greedy=True, max_new_tokens=2))
             live.submit(Model(starter.id, None, None, at), "warm-up", request)
             return
 

@@ -23,6 +23,7 @@ from imfine.errors import (
     DataError,
     ImfineError,
     Invalid,
+    NotFound,
     TooLarge,
     Unavailable,
 )
@@ -120,6 +121,15 @@ class Datasets:
             raise ImfineError.from_json(answer["error"])
         done: dict[str, Any] = answer["done"]
         return done
+
+
+def no_dataset(id: str, field: str) -> NotFound:
+    return NotFound(
+        f"there is no data set {id}",
+        remedy="list the data sets with GET /api/datasets",
+        field=field,
+        value=id,
+    )
 
 
 def too_large(limit: int) -> TooLarge:

@@ -13,9 +13,10 @@ from imfine.core.models.catalog import NAME
 from imfine.core.models.known import SHIPPED, starter
 from imfine.core.recipe import Recipe
 from imfine.core.train.plan import Plan
-from imfine.errors import Conflict, Invalid, NotFound
+from imfine.errors import Conflict, Invalid
 from imfine.jobs.names import queue_for
 from imfine.server.context import Context
+from imfine.server.datasets import no_dataset
 from imfine.server.lifecycle import Asked
 from imfine.server.schemas import TrainIn
 from imfine.store import datasets, runs
@@ -76,12 +77,7 @@ def _dataset(id: str, ctx: Context) -> dict[str, Any]:
     with ctx.store.read() as connection:
         found = datasets.get(connection, id)
     if found is None:
-        raise NotFound(
-            f"there is no data set {id}",
-            remedy="list the data sets with GET /api/datasets",
-            field="dataset",
-            value=id,
-        )
+        raise no_dataset(id, "dataset")
     if found["kind"] != "text":
         raise Invalid(
             f"{found['name']} holds pictures; only text is trained on so far",

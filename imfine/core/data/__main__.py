@@ -43,9 +43,7 @@ def show(folder: str, model: str | None, length: int | None, rows: int) -> dict[
     tokenizer = Tokenizer(Path(model))
     [*_, counted] = tokens(dataset, tokenizer, max_length=length, first=COUNTED)
     assert isinstance(counted, Counted)
-    findings = [finding.to_json() for finding in counted.findings]
-    told = {**vars(counted), "length": length, "findings": findings}
-    return {"rows": preview(dataset, tokenizer, rows), "tokens": told}
+    return {"rows": preview(dataset, tokenizer, rows), "tokens": counted.to_json(length)}
 
 
 TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {"store": store, "show": show}

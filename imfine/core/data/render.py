@@ -53,6 +53,11 @@ class Counted:
     longest: int
     findings: list[Finding]
 
+    def to_json(self, length: int) -> dict[str, Any]:
+        """`length`: tokens of a row that were read."""
+        findings = [finding.to_json() for finding in self.findings]
+        return {**vars(self), "length": length, "findings": findings}
+
 
 def render(row: Row, tokenizer: Any, *, answers_only: bool = True, max_length: int) -> Example:
     """The tokens of a row, cut at `max_length`.

@@ -54,7 +54,7 @@ class Denoising:
         self._words = torch.cat([each.words for each in encodings])  # (B, T, D)
         self._added = _added(model, encodings, sampling.width, sampling.height)
 
-        factor = vae_factor(model)
+        factor = model.layout.factor
         shape = (model.unet.config.in_channels, sampling.height // factor, sampling.width // factor)
         noise, generators = schedulers.noise([row.seed for row in rows], shape)
         self.latents = (
@@ -99,11 +99,6 @@ def broken(fact: str) -> BrokenNumbers:
         remedy="bring the gains nearer to 1, or eps nearer to its own value",
         field="recipe",
     )
-
-
-def vae_factor(model: ImageModel) -> int:
-    """Pixels a latent is wide."""
-    return int(2 ** (len(model.vae.config.block_out_channels) - 1))
 
 
 def _added(

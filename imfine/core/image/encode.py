@@ -16,6 +16,7 @@ from imfine.core.events import Notice
 from imfine.core.image.kept import Encoding
 from imfine.core.image.model import ImageModel
 from imfine.core.recipe import Recipe
+from imfine.core.sampling import is_halved
 from imfine.errors import Invalid
 
 
@@ -34,7 +35,7 @@ def encode(model: ImageModel, texts: Sequence[Text]) -> list[Encoding]:
     keys: dict[Text, Any] = {}
     for text in dict.fromkeys(texts):
         recipe = text.recipe if touches_encoders(model, text.recipe) else Recipe()
-        keys[text] = (model.checksum, str(model.dtype), recipe, text.words, text.negative and not text.words)
+        keys[text] = (model.checksum, model.dtype, recipe, text.words, text.negative and not text.words)
         if (kept := model.kept.encodings.find(keys[text])) is not None:
             found[text] = kept
     new = [text for text in keys if text not in found]
@@ -59,7 +60,7 @@ def check_words(words: Any, field: str) -> str:
         raise Invalid("an image model reads a text, not turns", remedy="write one prompt", field=field)
     if not words.strip():
         raise Invalid("the prompt is empty", remedy="write what to draw", field=field, value=words)
-    if any("\ud800" <= c <= "\udfff" for c in words):
+    if is_halved(words):
         raise Invalid(
             "the prompt holds half of a surrogate pair", remedy="send whole characters", field=field
         )
@@ -113,11 +114,10 @@ def _encoded(model: ImageModel, texts: Sequence[Text]) -> list[Encoding]:
             pooled = out[0]  # (B, P), of the encoder with the projection
         words.append(out.hidden_states[-2] if two else out[0])  # (B, T, D)
     joined = torch.cat(words, dim=-1)
-    zeros = two and getattr(model, "zeros_for_empty_negative", True)
     made = []
     for i, text in enumerate(texts):
         encoding = Encoding(joined[i : i + 1], None if pooled is None else pooled[i : i + 1])
-        if zeros and text.negative and not text.words:
+        if two and text.negative and not text.words:
             assert encoding.pooled is not None
             encoding = Encoding(torch.zeros_like(encoding.words), torch.zeros_like(encoding.pooled))
         made.append(encoding)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-import torch
 from torch import nn
 
 from imfine.core.image.kept import Kept
@@ -23,7 +22,7 @@ class ImageModel(Protocol):
     @property
     def revision(self) -> str: ...
     @property
-    def dtype(self) -> torch.dtype: ...
+    def dtype(self) -> str: ...
     @property
     def device(self) -> str: ...
     @property

@@ -73,7 +73,7 @@ class Opened:
         if not series.recipe.is_neutral:
             return None
         alone = replace(self.sampling, seed=self.seed_of(index), count=1, previews=True)
-        return (self.model.checksum, str(self.model.dtype), series.names[0], series.prompt, alone)
+        return (self.model.checksum, self.model.dtype, series.names[0], series.prompt, alone)
 
     def says(self, series: Series, index: int) -> dict[str, Any]:
         """What the PNG carries: enough to paint this very picture again, alone."""
@@ -164,12 +164,14 @@ def _check_memory(opened: Opened) -> None:
     pictures = len(opened.missing())
     if not pictures:
         return
-    guided, dtype = (sampling.guidance or 0) > 1, str(model.dtype).removeprefix("torch.")
+    guided = (sampling.guidance or 0) > 1
 
     def needed(count: int) -> int:
         assert sampling.width is not None
         assert sampling.height is not None
-        return memory.painting(model.layout, dtype, count, sampling.width, sampling.height, guided=guided)
+        return memory.painting(
+            model.layout, model.dtype, count, sampling.width, sampling.height, guided=guided
+        )
 
     need = needed(pictures)
     on_gpu = model.device.startswith("cuda")

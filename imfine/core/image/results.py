@@ -110,7 +110,7 @@ def _result(opened: Opened, measured: dict[int, list[PictureMeasures]]) -> Pictu
     return PictureResult(
         model=model.id,
         revision=model.revision,
-        dtype=str(model.dtype).removeprefix("torch."),
+        dtype=model.dtype,
         device=model.device,
         recipe=recipe.to_json(),
         seed=opened.seed,

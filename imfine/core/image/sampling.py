@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from imfine.core.sampling import Range, check_keys, checked_number
+from imfine.core.sampling import Range, check_keys, checked_number, is_halved
 from imfine.errors import SamplingError
 
 SCHEDULERS = ("default", "ddim", "dpmpp_2m_karras", "euler", "euler_a", "lcm")
@@ -106,7 +106,7 @@ def _check_negative(negative: Any) -> None:
         raise _error("negative", negative, "is not a text", 'give a text, or ""')
     if len(negative) > MAX_NEGATIVE:
         raise _error("negative", len(negative), "characters are too many", f"give at most {MAX_NEGATIVE}")
-    if any("\ud800" <= c <= "\udfff" for c in negative):
+    if is_halved(negative):
         raise _error("negative", negative, "holds half of a surrogate pair", "give whole characters")
 
 

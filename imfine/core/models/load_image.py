@@ -44,7 +44,7 @@ class LoadedImageModel:
 
     id: str
     revision: str
-    dtype: torch.dtype
+    dtype: str
     device: str
     unet: nn.Module  # a UNet2DConditionModel
     text_encoders: tuple[nn.Module, ...]
@@ -95,12 +95,13 @@ def read_pictures(
     yield LoadedImageModel(
         id=card.id,
         revision=card.revision or weights[:12],
-        dtype=DTYPES[dtype],
+        dtype=dtype,
         device=device,
         unet=modules["unet"],
         text_encoders=encoders,
         tokenizers=tuple(
-            CLIPTokenizer.from_pretrained(str(each), local_files_only=True) for each in tokenizers_of(folder)
+            CLIPTokenizer.from_pretrained(str(each), local_files_only=True)
+            for each in tokenizers_of(folder, index)
         ),
         vae=modules["vae"],
         scheduler_config=local.config["scheduler"],

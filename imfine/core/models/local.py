@@ -77,23 +77,13 @@ def read_local(path: Path) -> Local:
     check_pickles(path, [file.name for file in path.iterdir()])
     where = layout(config, norm_eps(path))
     check_tokenizer(path)
-    tied = isinstance(where, TextLayout) and where.tied_embeddings
-    tensors = parameters_of(read_folder(path), tied)
-    return Local(
-        path=path,
-        config=config,
-        layout=where,
-        tensors=tensors,
-        parameters=sum(tensor.size for tensor in tensors.values()),
-        size_on_disk=sum(file.stat().st_size for file in path.iterdir() if file.is_file()),
-        expanded_size=None,
-        facts=read_origin(path) or front_matter(path / "README.md"),
-    )
+    return _folder(path, config, where)
 
 
 def _pictures(path: Path) -> Local:
-    parts = parts_of(read_json(path / INDEX))
-    for folder in (path, *(path / part for part in parts), *tokenizers_of(path)):
+    index = read_json(path / INDEX)
+    parts, tokenizers = parts_of(index), tokenizers_of(path, index)
+    for folder in (path, *(path / part for part in parts), *tokenizers):
         if not folder.is_dir():
             raise broken(path, f"it has no folder {folder.name}")
         check_links(folder, root_of(path))
@@ -102,16 +92,23 @@ def _pictures(path: Path) -> Local:
         check_code(path / part)
         check_pickles(path / part, [file.name for file in (path / part).iterdir()], f"{told(path)}/{part}")
     where = layout(config, norm_eps(path))
-    for tokenizer in tokenizers_of(path):
+    for tokenizer in tokenizers:
         check_tokenizer(tokenizer)
-    tensors = parameters_of(read_folder(path), tied=False)
+    return _folder(path, config, where)
+
+
+def _folder(path: Path, config: dict[str, Any], where: Layout) -> Local:
+    """What a folder says of itself that has been found safe and whole."""
+    tied = isinstance(where, TextLayout) and where.tied_embeddings
+    tensors = parameters_of(read_folder(path), tied)
+    files = path.rglob("*") if where.kind == "image" else path.iterdir()
     return Local(
         path=path,
         config=config,
         layout=where,
         tensors=tensors,
         parameters=sum(tensor.size for tensor in tensors.values()),
-        size_on_disk=sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+        size_on_disk=sum(file.stat().st_size for file in files if file.is_file()),
         expanded_size=None,
         facts=read_origin(path) or front_matter(path / "README.md"),
     )

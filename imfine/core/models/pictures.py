@@ -58,8 +58,7 @@ def read_configs(folder: Path) -> dict[str, Any]:
     return configs
 
 
-def tokenizers_of(folder: Path) -> tuple[Path, ...]:
-    index = read_json(folder / INDEX)
+def tokenizers_of(folder: Path, index: dict[str, Any]) -> tuple[Path, ...]:
     return tuple(folder / name for name in parts_of(index, TOKENIZERS))
 
 
@@ -72,7 +71,6 @@ def is_whole_picture_model(folder: Path) -> bool:
         if not files:
             return False
         needed += [folder / part / "config.json", *files]
-    names = parts_of(index, TOKENIZERS)
     return all(file.exists() for file in needed) and all(
-        any((folder / name).glob("*.json")) for name in names
+        any(tokenizer.glob("*.json")) for tokenizer in tokenizers_of(folder, index)
     )

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from jinja2 import TemplateError
 
+from imfine.core.sampling import is_halved
 from imfine.errors import Invalid
 
 Role = Literal["system", "user", "assistant"]
@@ -36,7 +37,7 @@ def encode(tokenizer: Any, prompt: Prompt, *, raw: bool) -> list[int]:
     words = [prompt] if isinstance(prompt, str) else [m.content for m in prompt]
     if not words or not all(words):
         raise Invalid("the prompt is empty", remedy="write a text", field="prompt", value="")
-    if any("\ud800" <= c <= "\udfff" for w in words for c in w):
+    if any(map(is_halved, words)):
         raise Invalid(
             "the prompt holds half of a surrogate pair", remedy="send whole characters", field="prompt"
         )

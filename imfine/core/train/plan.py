@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from imfine.core.families import Layout, TextLayout
-from imfine.core.sampling import Range
+from imfine.core.sampling import Range, is_halved
 from imfine.errors import Invalid
 
 PARTS: Mapping[str, tuple[str, ...]] = {"attn": ("q", "k", "v", "o"), "mlp": ("gate", "up", "down")}
@@ -213,6 +213,6 @@ def _samples(samples: Any) -> tuple[str, ...]:
         if not isinstance(text, str) or not 0 < len(text) <= MAX_SAMPLE_CHARACTERS:
             remedy = f"give texts of 1 to {MAX_SAMPLE_CHARACTERS} characters"
             raise refused(f"samples.{i}", text, "cannot be a prompt", remedy)
-        if any("\ud800" <= c <= "\udfff" for c in text):
+        if is_halved(text):
             raise refused(f"samples.{i}", text, "holds half of a surrogate pair", "give whole characters")
     return tuple(samples)

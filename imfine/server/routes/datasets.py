@@ -18,7 +18,7 @@ from imfine.errors import Conflict, Invalid, NotFound, TooLarge
 from imfine.server.artifacts import SHA256
 from imfine.server.body import StrictRoute, drained
 from imfine.server.context import Context, Ctx
-from imfine.server.datasets import too_large
+from imfine.server.datasets import no_dataset, too_large
 from imfine.server.lifecycle import now_ms
 from imfine.server.responses import Json, errors
 from imfine.server.schemas import Dataset, DatasetList, DatasetPreview
@@ -197,7 +197,7 @@ def delete(id: DatasetId, ctx: Ctx) -> Response:
     with ctx.store.writing:
         with ctx.store.write() as connection:
             if datasets.get(connection, id) is None:
-                raise _none(id)
+                raise no_dataset(id, "id")
             if (run := datasets.user_of(connection, id)) is not None:
                 raise Conflict(
                     f"run {run} trains on data set {id}",
@@ -216,7 +216,7 @@ def _find(ctx: Context, id: str) -> dict[str, Any]:
     with ctx.store.read() as connection:
         found = datasets.get(connection, id)
     if found is None:
-        raise _none(id)
+        raise no_dataset(id, "id")
     return found
 
 
