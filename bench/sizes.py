@@ -173,7 +173,7 @@ def measure(name: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="*", choices=[[], *MODELS], default=list(MODELS))
+    parser.add_argument("models", nargs="*", metavar="model", help=", ".join(MODELS))
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.here:
@@ -183,7 +183,7 @@ def main() -> None:
         "| bfloat16 | held at most | said before | said / held | speed |\n|---|---|---|---|---|",
         flush=True,
     )
-    for name in args.models:
+    for name in args.models or MODELS:
         subprocess.run([sys.executable, "-m", "bench.sizes", name, "--here"], check=True)
 
 
