@@ -12,8 +12,7 @@ from typing import Any
 
 from imfine.core import memory
 from imfine.core.families import Layout
-from imfine.core.models.catalog import NAME, Card
-from imfine.core.models.known import SHIPPED, starter
+from imfine.core.models.catalog import Card, check_name
 from imfine.core.recipe import Recipe
 from imfine.core.train.home import Home
 from imfine.core.train.plan import Plan
@@ -29,12 +28,11 @@ from imfine.store import datasets, runs
 from imfine.store.runs import Head
 
 SAME = ("name", "model", "revision", "dataset")  # of a run and of the one that goes on with it
-NAME_LENGTH = 64  # what a run's name may have
 
 
 def ask_training(body: TrainIn, ctx: Context) -> Asked:
     """Raises: Invalid, NotFound or Conflict, and what finding the model raises."""
-    _check_name(body.name, ctx)
+    _check_free(body.name, ctx)
     asked = _asked(body, ctx, name=body.name, resumes=body.resumes)
     if body.resumes is None:
         return asked
@@ -127,16 +125,8 @@ def plan_for(body: TrainIn | ProbeIn | EstimateIn, ctx: Context) -> tuple[Card, 
     return card, layout, plan
 
 
-def _check_name(name: str, ctx: Context) -> None:
-    can_be = NAME.fullmatch(name) and len(name) <= NAME_LENGTH
-    if not can_be or starter(name) is not None or (SHIPPED / name).exists():
-        raise Invalid(
-            f"a model cannot be called {name!r}",
-            remedy=f"give a name of at most {NAME_LENGTH} letters, digits, spaces, + - _ and . "
-            "that no starter has",
-            field="name",
-            value=name,
-        )
+def _check_free(name: str, ctx: Context) -> None:
+    check_name(name)
     if (ctx.settings.models_dir / name).exists():
         raise Conflict(
             f"there is a model called {name!r} already",
