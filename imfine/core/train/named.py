@@ -8,26 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from imfine.core import memory
 from imfine.core.data.dataset import Dataset
 from imfine.core.data.ingest import ingest
 from imfine.core.events import Notice, Phase
-from imfine.core.models.catalog import NAME, find, layout_of
+from imfine.core.models.catalog import check_name, find, layout_of
 from imfine.core.models.checksum import checksum
 from imfine.core.models.folders import read_origin
-from imfine.core.models.known import starter
 from imfine.core.models.local import read_local
 from imfine.core.models.pull import converted_dir, pull
 from imfine.core.train import checkpoint
-from imfine.core.train.events import TrainEvent
-from imfine.core.train.fit import Need, check_fits
+from imfine.core.train.events import ProbeResult, TrainEvent
+from imfine.core.train.fit import check_fits
 from imfine.core.train.home import Home
 from imfine.core.train.loop import Order, train
 from imfine.core.train.plan import Plan
-from imfine.core.train.probe import Pace, probe
+from imfine.core.train.probe import probe
 from imfine.core.train.result import free
+from imfine.core.train.room import Need
+from imfine.core.train.room import free as free_memory
 from imfine.errors import Invalid, ModelRefused
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
@@ -68,7 +70,8 @@ def named(
     Raises: Invalid, Conflict, OutOfMemory, what catalog.find, pull and ingest raise.
     """
     settings = settings or default_settings()
-    out_dir = settings.models_dir / _checked(name)
+    check_name(name)
+    out_dir = settings.models_dir / name
     free(out_dir)
     home = Home(out_dir)
     if not resume:
@@ -106,8 +109,7 @@ def found_parent(
         card = find(model, settings, any_folder=any_folder, revision=revision)
     assert card.path is not None
     folder = _folder(Path(card.path), settings)
-    have, device = (gpus[0].free, "cuda") if (gpus := memory.gpus()) else (memory.available(), "cpu")
-    need = check_fits(read_local(folder), plan, card.id, have, device)
+    need = check_fits(read_local(folder), plan, card.id, *free_memory())
     return Source(card.id, folder, checksum(folder, settings.home)), need
 
 
@@ -130,26 +132,15 @@ def train_named(
 
 def estimate_named(
     model: str, data: Sequence[str | Path], name: str, changes: Mapping[str, Any]
-) -> Iterator[Phase | Notice | tuple[Need, Pace]]:
+) -> Iterator[Phase | Notice | tuple[Need, ProbeResult]]:
     """What a run would take, by shapes and some steps that are thrown away; it comes last."""
     for each in named(model, data, name, changes):
         if not isinstance(each, Named):
             yield each
             continue
-        for step in probe(each.parent, each.data, each.plan):
-            yield (each.need, step) if isinstance(step, Pace) else step
-
-
-def _checked(name: str) -> str:
-    """Raises: Invalid when no model can be called so."""
-    if not NAME.fullmatch(name) or starter(name) is not None:
-        raise Invalid(
-            f"a model cannot be called {name!r:.220}",
-            remedy="give a name of letters, digits, spaces, + - _ and . that no starter has",
-            field="name",
-            value=name,
-        )
-    return name
+        with TemporaryDirectory(prefix="imfine-probe-") as folder:
+            for step in probe(each.parent, each.data, each.plan, Path(folder) / "probe"):
+                yield (each.need, step) if isinstance(step, ProbeResult) else step
 
 
 def _plan(changes: Mapping[str, Any], home: Home | None) -> Plan:
