@@ -25,7 +25,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from imfine.core.data.dataset import Dataset
 from imfine.core.data.ingest import ingest
-from imfine.core.data.rows import Pair
+from imfine.core.data.rows import Pair, Row, Text
 from imfine.core.models.catalog import find
 from imfine.settings import settings
 
@@ -52,6 +52,8 @@ def runs() -> dict[str, list[str]]:
             words += " --eval-every 30 --save-every 30"
             name = f"dictionary-{parts.replace(',', '-')}-{method}"
             found[name] = _asked("smollm2-135m", DICTIONARY, words)
+    words = f"--method lora --steps 60 --batch 2 --eval-share {SHARE} --eval-every 30"
+    found["dictionary-longer"] = _asked("smollm2-135m", DICTIONARY, words, samples=ASKED)
     found["bierce-full"] = _asked(
         "gpt2-classics",
         BIERCE,
@@ -94,26 +96,30 @@ def main() -> None:
         for name, words in runs().items():
             if not args.names or name in args.names:
                 keep("runs", name, lambda name=name, words=words: trained(name, words, args.threads))
-        for name in ("smollm2-135m", *(name for name in read()["runs"] if name.startswith("dictionary"))):
+        done = read()["runs"]
+        for name in ("smollm2-135m", *(name for name in done if name.startswith("dictionary"))):
             if not args.names or name in args.names:
                 keep("measured", name, lambda name=name: measured(name))
+        for name in ("gpt2-classics", *(name for name in done if name.startswith("bierce"))):
+            if not args.names or name in args.names:
+                keep("texts", name, lambda name=name: texts(name))
     print(table(read()))
 
 
 def keep(kind: str, name: str, found: Callable[[], dict[str, Any]]) -> None:
     """What is `found` goes to the file at once, beside what another process wrote meanwhile."""
-    if name in read()[kind]:
+    if name in read().get(kind, {}):
         return
     result = found()
     kept = read()
-    kept[kind][name] = result
+    kept.setdefault(kind, {})[name] = result
     part = KEPT.with_suffix(".part")
     part.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
     part.replace(KEPT)
 
 
 def read() -> dict[str, Any]:
-    return json.loads(KEPT.read_text()) if KEPT.exists() else {"runs": {}, "measured": {}}
+    return json.loads(KEPT.read_text()) if KEPT.exists() else {"runs": {}, "measured": {}, "texts": {}}
 
 
 def trained(name: str, words: list[str], threads: int) -> dict[str, Any]:
@@ -174,7 +180,8 @@ def measured(name: str) -> dict[str, Any]:
     tokenizer: Any = AutoTokenizer.from_pretrained(card.path)
     module: Any = AutoModelForCausalLM.from_pretrained(card.path, dtype=torch.float32)
     parts: dict[str, list[float]] = {"form": [], "kind": [], "definition": []}
-    for row in held_out():
+    for row in held_out(DICTIONARY, float(SHARE)):
+        assert isinstance(row, Pair), row
         for part, loss in by_part(module, tokenizer, row):
             parts[part].append(loss)
     elsewhere = tokenizer(ELSEWHERE.read_text(), return_tensors="pt").input_ids  # (1, T)
@@ -191,17 +198,37 @@ def measured(name: str) -> dict[str, Any]:
     }
 
 
+@torch.no_grad()
+def texts(name: str) -> dict[str, float]:
+    """Perplexities, as above, of a model that goes on with texts: Bierce's held-out rows, and Jane Austen."""
+    card = find(name, settings(), any_folder=True)
+    assert card.path is not None, f"fetch it first: imfine pull {name}"
+    tokenizer: Any = AutoTokenizer.from_pretrained(card.path)
+    module: Any = AutoModelForCausalLM.from_pretrained(card.path, dtype=torch.float32)
+
+    def losses_of(text: str, length: int) -> list[float]:
+        ids = tokenizer(text, return_tensors="pt", add_special_tokens=False).input_ids  # (1, T)
+        parts = [part for part in ids.split(length, 1) if part.shape[1] > 1]
+        return [loss for part in parts for loss in token_losses(module, part)]
+
+    rows = [row.text + tokenizer.eos_token for row in held_out(BIERCE, 0.05) if isinstance(row, Text)]
+    cut = [losses_of(text, 256)[:255] for text in rows]  # a run reads the first 256 tokens of a row
+    return {
+        "held_out": perplexity(loss for losses in cut for loss in losses),
+        "elsewhere": perplexity(losses_of(ELSEWHERE.read_text(), 256)),
+    }
+
+
 def perplexity(losses: Iterable[float]) -> float:
     found = list(losses)
     return math.exp(sum(found) / len(found))
 
 
-def held_out() -> list[Pair]:
-    """The rows of the dictionary that no run has learned from."""
-    steps = ingest([DICTIONARY], settings().home / "datasets")
+def held_out(file: Path, share: float) -> list[Row]:
+    """The rows of a file that no run has learned from."""
+    steps = ingest([file], settings().home / "datasets")
     data = next(each for each in steps if isinstance(each, Dataset))
-    rows = [data.row(row) for row in data.split(0, float(SHARE))[1]]
-    return [row for row in rows if isinstance(row, Pair)]
+    return [data.row(row) for row in data.split(0, share)[1]]
 
 
 def by_part(module: Any, tokenizer: Any, row: Pair) -> Iterator[tuple[str, float]]:
@@ -259,7 +286,8 @@ def table(kept: dict[str, Any]) -> str:
     lines += ["", "| run | steps | tokens | before | after | ours − transformers |", "|" + "---|" * 6]
     for name, run in kept["runs"].items():
         end = run["result"]
-        ours, theirs = end["perplexity_after"], kept["measured"].get(name, {}).get("held_out")
+        checked = kept["measured"].get(name) or kept.get("texts", {}).get(name) or {}
+        ours, theirs = end["perplexity_after"], checked.get("held_out")
         differs = f"{ours - theirs:+.4f}" if theirs else "—"
         numbers = (
             f"{end['steps']} | {end['tokens']:,} | {end['perplexity_before']:.2f} | {ours:.2f} | {differs}"

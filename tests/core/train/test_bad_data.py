@@ -39,11 +39,13 @@ def test_clean_data_has_no_notice(tmp_path):
 def test_one_row_is_learned_and_told_to_have_no_measure(tmp_path):
     events = run(source(tmp_path / "m"), tmp_path / "out", Rows([Text("the sea")]), steps=2)
     assert notices(events).keys() == {"nothing_held_out"}
+    assert result(events).loss_before is None
     assert result(events).loss_after is None
 
 
 def test_a_thousand_equal_rows_have_a_held_out_loss_that_means_nothing(tmp_path):
     events = run(source(tmp_path / "m"), tmp_path / "out", Rows([Text("the sea")] * 1000), steps=2)
+    assert result(events).loss_after < result(events).loss_before
     told = notices(events)["held_out_repeats"]
     assert told.params == {"repeats": 200, "held_out": 200}
     assert "by heart" in told.message
