@@ -65,9 +65,9 @@ class Rows:
 
 def tokens_of(model: Model, rows: Rows, plan: Plan) -> Tokens:
     folder = Path(tempfile.mkdtemp(prefix="bench-train-")) / "tokens"
-    list(
-        write_tokens(folder, rows.rows, rendered(rows, read_tokenizer(model.path), plan, plan.length or 256))
-    )
+    length = plan.length or 256
+    example = rendered(rows, read_tokenizer(model.path), plan, length)
+    list(write_tokens(folder, rows.rows, example, length=length))
     return Tokens(folder)
 
 

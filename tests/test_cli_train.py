@@ -49,6 +49,18 @@ def test_a_model_is_trained_kept_and_found(home: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_is_odd_about_the_data_is_said_before_it_learns(home: Path, tmp_path: Path) -> None:
+    rows = [{"prompt": "바다", "completion": words} for words in ("넓고 푸르다", "", "깊다", "깊다", "깊다")]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["--data", str(file), *QUICK, "--steps", "1", "--eval-share", "0.5", "--name", "mine"]
+    said = imfine("train", "gpt2-classics", *words)
+    assert said.code == 0, said.err
+    for told in ("without an answer, left out: 1", "also learned from", "gpt2-classics was made for en"):
+        assert told in " ".join(said.err.split())
+
+
+@pytest.mark.slow
 def test_an_estimate_trains_nothing(home: Path) -> None:
     said = imfine("train", "gpt2-classics", *DATA, *QUICK, "--name", "mine", "--estimate", "--json")
     assert said.code == 0, said.err

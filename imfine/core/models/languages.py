@@ -1,4 +1,5 @@
-"""Whether a model was made for the language of a prompt. Plain Python; knows scripts, not languages.
+"""Whether a model was made for the language of a prompt, or of rows to learn from. Plain Python; knows
+scripts, not languages.
 
 Only what letters alone can prove is told: Hangul is Korean. A model whose card names no languages is left
 in peace.
@@ -7,6 +8,7 @@ in peace.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from imfine.core.events import Notice
@@ -28,9 +30,7 @@ def language_notice(card: HasLanguages, prompt: str) -> Notice | None:
     """A notice for a Hangul prompt to a model whose card names its languages, and Korean is not among
     them."""
     languages = card.languages
-    if not languages or {"ko", "kor", "korean", "multilingual"} & {word.lower() for word in languages}:
-        return None
-    if not HANGUL.search(prompt):
+    if not languages or _knows_korean(languages) or not HANGUL.search(prompt):
         return None
     return Notice(
         code="language",
@@ -38,3 +38,23 @@ def language_notice(card: HasLanguages, prompt: str) -> Notice | None:
         f"{KOREAN_CAPABLE} knows Korean",
         params={"model": card.id, "languages": languages, "language": "ko", "offer": KOREAN_CAPABLE},
     )
+
+
+def data_notice(name: str, languages: Sequence[str] | None, rows: Iterable[str]) -> Notice | None:
+    """A notice for rows, most of them with Hangul, to a model whose card names its languages, and Korean is
+    not among them."""
+    if not languages or _knows_korean(languages):
+        return None
+    found = [bool(HANGUL.search(row)) for row in rows]
+    if 2 * sum(found) <= len(found):
+        return None
+    return Notice(
+        code="language",
+        message=f"{name} was made for {', '.join(languages)}, the rows are Korean: it would have to learn "
+        f"the language first, from far more rows; {KOREAN_CAPABLE} knows Korean",
+        params={"model": name, "languages": list(languages), "language": "ko", "offer": KOREAN_CAPABLE},
+    )
+
+
+def _knows_korean(languages: Sequence[str]) -> bool:
+    return bool({"ko", "kor", "korean", "multilingual"} & {word.lower() for word in languages})

@@ -97,6 +97,7 @@ def made_ready(module: PreTrainedModel, local: Local, plan: Plan, name: str, *, 
         from imfine.core.train.adapter import attach
 
         peft = attach(module, local.layout, plan, name)
+    module.config.pad_token_id = None  # nothing is padded: transformers would warn of a text's last token
     if plan.checkpointing:
         module.activation_checkpointing_enable({"use_reentrant": False})
     return Learner(module, local, plan, peft).train()

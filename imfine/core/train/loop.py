@@ -72,7 +72,8 @@ def train(
     free(out_dir)
     home = Home(out_dir)
     first = accelerator.is_main_process
-    with home.held(out_dir.name, resume=resume) if first else nullcontext():
+    held = home.held(out_dir.name, resume=resume) if first else nullcontext()
+    with checkpoint.told_when_full(home.folder), held:
         run = _Run(accelerator, parent, data, plan, out_dir, home, stop, resume)
         for event in run.events():
             if first:

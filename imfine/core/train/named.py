@@ -125,9 +125,18 @@ def train_named(
     """The model's and the data's phases, then the run's events. Raises: what `named` and `train` raise."""
     for each in named(model, data, name, changes, resume=resume):
         if isinstance(each, Named):
+            yield from _found_in(each.data)
             yield from train(each.parent, each.data, each.plan, each.out_dir, resume=resume, stop=stop)
         else:
             yield each
+
+
+def _found_in(data: Dataset) -> Iterator[Notice]:
+    """What was found in the files; of what bears on the split the run tells itself."""
+    for each in data.findings:
+        if each["code"] not in ("one_row", "all_equal"):
+            lines = {"lines": each["lines"]} if each["lines"] else {}
+            yield Notice(each["code"], each["message"], {**each["params"], **lines})
 
 
 def estimate_named(

@@ -18,6 +18,7 @@ from imfine.core.train.packing import Pack, pack
 from imfine.core.train.plan import Plan
 from imfine.core.train.step import Stepper
 from imfine.core.train.tokens import Tokens, write_tokens
+from imfine.core.train.told import of_the_language, of_the_split
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,10 @@ def prepare(
         )
     accelerator.wait_for_everyone()
     tokens = Tokens(tokens_folder)
-    learn, held_out = data.split(plan.seed, plan.eval_share)
+    learn, held_out = (list(map(int, rows)) for rows in data.split(plan.seed, plan.eval_share))
+    if accelerator.is_main_process:
+        yield from of_the_split(tokens, learn, held_out, plan, length)
+        yield from of_the_language(data, tokens, tokenizer, learner.local, parent.id)
     feed = Feed(
         tokens.lengths,
         learn,
@@ -75,7 +79,7 @@ def prepare(
         learner=learner,
         tokenizer=tokenizer,
         tokens=tokens,
-        held_out=pack(tokens.lengths, [int(row) for row in held_out if tokens.lengths[row]], length),
+        held_out=pack(tokens.lengths, [row for row in held_out if tokens.lengths[row]], length),
         feed=feed,
         steps=steps,
         stepper=Stepper(learner, accelerator, tokens, feed, steps=steps),

@@ -50,18 +50,25 @@ class Tokens:
             self._trained[span].copy()
         )
 
+    def words(self, row: int) -> bytes:
+        """The ids as bytes, to be compared."""
+        return self._ids[self._starts[row] : self._starts[row + 1]].tobytes()
+
 
 def write_tokens(
-    folder: Path, rows: int, example: Callable[[int], Example], **made_from: object
+    folder: Path, rows: int, example: Callable[[int], Example], *, length: int, **made_from: object
 ) -> Iterator[Phase | Notice]:
     """Renders rows 0 … `rows` − 1 into `folder`; nothing to do where it was `made_from` the same already.
 
-    A row without a target is left out, and told. Raises: Invalid when none is left.
+    `length`: the tokens at which `example` cuts a row. A row without a target is left out, and told.
+    Raises: Invalid when none is left.
     """
+    made_from["length"] = length
     key = hashlib.sha256(json.dumps([rows, made_from], sort_keys=True).encode()).hexdigest()
     if (folder / "key").exists() and (folder / "key").read_text() == key:
         return
     lengths, counts = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+    cut = 0  # rows without a target that fill the length: their answers are behind it
     told = time.monotonic()
     yield Phase("loading", 0, rows, "parts")
     with staged(folder) as stage:
@@ -72,17 +79,14 @@ def write_tokens(
                     lengths[row], counts[row] = len(each.ids), sum(each.trained[1:])
                     ids.write(np.asarray(each.ids, np.int32).tobytes())
                     trained.write(np.asarray(each.trained, np.bool_).tobytes())
+                else:
+                    cut += len(each.ids) >= length
                 if time.monotonic() - told > EVERY_S:
                     told = time.monotonic()
                     yield Phase("loading", row, rows, "parts")
         left_out = int((counts == 0).sum())
         if left_out == rows:
-            raise Invalid(
-                f"none of the {rows} rows has a token to learn",
-                remedy="give rows with an answer, or train on every token (answers_only: false)",
-                field="data",
-                value=rows,
-            )
+            raise _nothing_to_learn(rows, cut, length)
         lengths.tofile(stage / "lengths")
         counts.tofile(stage / "counts")
         (stage / "key").write_text(key)
@@ -90,6 +94,23 @@ def write_tokens(
     if left_out:
         yield Notice(
             "rows_left_out",
-            f"{left_out} of {rows} rows have no token to learn and are left out",
-            {"left_out": left_out, "rows": rows},
+            f"{left_out:,} of {rows:,} rows have no token to learn and are left out"
+            + (f"; the answers of {cut:,} lie beyond the first {length:,} tokens" if cut else ""),
+            {"left_out": left_out, "rows": rows, "cut": cut, "length": length},
         )
+
+
+def _nothing_to_learn(rows: int, cut: int, length: int) -> Invalid:
+    if cut:
+        return Invalid(
+            f"none of the {rows:,} rows has a token to learn in its first {length:,}: {cut:,} are longer",
+            remedy="raise the length, or cut what is asked",
+            field="plan.length",
+            value=length,
+        )
+    return Invalid(
+        f"none of the {rows:,} rows has a token to learn",
+        remedy="give rows with an answer, or train on every token (answers_only: false)",
+        field="data",
+        value=rows,
+    )

@@ -172,7 +172,7 @@ def test_a_broken_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     file.write_bytes(raw)
     (home / ".step-00000099.1.part").mkdir()  # a kill in the middle of writing
     events = run(model, tmp_path / "cut", resume=True, **asked)
-    notice = next(event for event in events if event.type == "notice")
+    notice = next(event for event in events if event.type == "notice" and event.code != "rows_full")
     assert notice.code == "checkpoint_passed_over"
     assert notice.params["broken"] == [int(newest.name[5:])]
     assert notice.params["step"] < int(newest.name[5:])
@@ -302,15 +302,6 @@ def test_out_of_memory_says_what_would_fit(tmp_path, monkeypatch):
     with pytest.raises(OutOfMemory) as short:
         run(model, tmp_path / "out", eval_share=0.0, batch=4)
     assert short.value.params["change"] == {"batch": 2, "accumulation": 2}
-
-
-def test_one_row_and_a_thousand_equal_ones(tmp_path):
-    model = source(tmp_path / "m")
-    one = result(run(model, tmp_path / "a", Rows([Text("the sea")]), steps=3))
-    assert one.loss_before is None
-    assert one.loss_after is None
-    many = result(run(model, tmp_path / "b", Rows([Text("the sea")] * 1000), steps=3))
-    assert many.loss_after < many.loss_before
 
 
 def test_data_without_anything_to_learn_is_refused(tmp_path):

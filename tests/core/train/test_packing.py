@@ -25,7 +25,7 @@ class Plain:
 def tokens_of(folder: Path, lengths: list[int], vocabulary: int = 96) -> Tokens:
     rng = random.Random(1)
     rows = [Plain(rng.choices(range(3, vocabulary), k=n), [i % 3 != 0 for i in range(n)]) for n in lengths]
-    list(write_tokens(folder / "tokens", len(rows), rows.__getitem__))
+    list(write_tokens(folder / "tokens", len(rows), rows.__getitem__, length=512))
     return Tokens(folder / "tokens")
 
 
@@ -93,9 +93,9 @@ def test_one_row_fills_any_number_of_steps():
 
 def test_rows_without_a_target_are_left_out_and_told(tmp_path):
     rows = [Plain([5, 6, 7], [True, True, True]), Plain([5], [True]), Plain([5, 6], [True, False])]
-    events = list(write_tokens(tmp_path / "t", 3, rows.__getitem__))
+    events = list(write_tokens(tmp_path / "t", 3, rows.__getitem__, length=512))
     assert events[-1].code == "rows_left_out"
-    assert events[-1].params == {"left_out": 2, "rows": 3}
+    assert events[-1].params == {"left_out": 2, "rows": 3, "cut": 0, "length": 512}
     tokens = Tokens(tmp_path / "t")
     assert tokens.lengths == [3, 0, 0]
     assert tokens.counts == [2, 0, 0]
@@ -109,7 +109,7 @@ def test_tokens_are_made_once_and_again_when_something_else_is_asked(tmp_path):
         return Plain([5, 6], [True, True])
 
     for data in ("a", "a", "b"):
-        list(write_tokens(tmp_path / "t", 2, example, data=data))
+        list(write_tokens(tmp_path / "t", 2, example, length=512, data=data))
     assert asked == [0, 1, 0, 1]
 
 
