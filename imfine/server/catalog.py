@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from imfine.core.checks import GAIN_MAX
 from imfine.core.families import Layout
 from imfine.core.image.sampling import own_settings
 from imfine.core.manifest import manifest
 from imfine.core.models import catalog
 from imfine.core.models.catalog import Card
-from imfine.core.recipe import GAIN_MAX, Recipe
+from imfine.core.recipe import Recipe
 from imfine.errors import Conflict, NoNetwork
 from imfine.settings import Settings
 

@@ -16,10 +16,10 @@ from imfine.core.data.ingest import ingest
 from imfine.core.events import Notice, Phase
 from imfine.core.models.catalog import NAME, find, layout_of
 from imfine.core.models.checksum import checksum
-from imfine.core.models.folders import read_origin
+from imfine.core.models.folders import converted_dir, read_origin
 from imfine.core.models.known import starter
 from imfine.core.models.local import read_local
-from imfine.core.models.pull import converted_dir, pull
+from imfine.core.models.pull import pull
 from imfine.core.train import checkpoint
 from imfine.core.train.events import TrainEvent
 from imfine.core.train.fit import Need, check_fits
@@ -169,7 +169,7 @@ def _folder(path: Path, settings: Settings) -> Path:
     """
     if path.is_dir():
         return path
-    folder = converted_dir(path, settings)
+    folder = converted_dir(path, settings.home)
     if read_origin(folder) is None:
         raise ModelRefused(
             f"{path.name} is a GGUF file",
