@@ -19,6 +19,7 @@ from imfine.errors import AdapterError
 
 LORA = re.compile(r"(?P<module>.+?)[._]lora(?:_linear_layer)?[._](?P<side>down|up|A|B)\.(?P<of>weight|bias)")
 OTHER = re.compile(r"(?P<module>.+?)\.(?P<role>alpha|dora_scale|lora_magnitude_vector|bias)(?:\.weight)?")
+LONGEST = 500  # characters of a tensor's name
 PEFT = "base_model.model."
 KOHYA = {
     "lora_unet_": "unet.",
@@ -47,6 +48,8 @@ def split(key: str) -> tuple[str, str] | None:
 
     Raises: AdapterError for an adapter of another kind, by its name.
     """
+    if len(key) > LONGEST:
+        return None
     for mark, kind in REFUSED.items():
         if mark in key:
             raise AdapterError(

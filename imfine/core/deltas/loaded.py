@@ -85,7 +85,7 @@ def _load(model: Model, delta: Delta, whole: bool) -> Iterator[Phase]:
     equalizer, dtype = model.equalizer, DTYPES[model.dtype]
     local = read_local(model.path)
     modules = modules_of(local)
-    total, done, told = need(delta, dtype, whole=whole), 0, 0.0
+    total, done, told = need(delta, dtype, whole=whole), 0, time.monotonic()
     changes: dict[str, Change] = {}
     yield Phase("loading", 0, total, "bytes")
     for name in delta.modules:
