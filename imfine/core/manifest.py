@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imfine.core.deltas.found import Delta
+from imfine.core.deltas.found import Delta, named_delta
 from imfine.core.deltas.strength import Places
 from imfine.core.families import Layout, stored
 from imfine.core.recipe import Recipe
 from imfine.core.tones import Matrix
-from imfine.errors import ModelBroken, RecipeError
+from imfine.errors import ModelBroken
 
 
 @dataclass(frozen=True)
@@ -90,19 +90,12 @@ def delta_touches(
         RecipeError: the recipe names a delta that is not among them.
         ModelBroken: a tensor is missing.
     """
-    known, places = {delta.id: delta for delta in deltas}, Places(layout)
+    known, places = list(deltas), Places(layout)
     found: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for id in recipe.named_deltas:
-        if id not in known:
-            raise RecipeError(
-                f"the model has no delta {id}",
-                remedy=f"its deltas are {', '.join(known)}" if known else "leave it out",
-                field=f"recipe.deltas.{id}",
-                value=id,
-                reason="unknown_delta",
-            )
-        strengths = places.strengths(recipe.deltas[id], known[id].modules)
-        for parameter in known[id].parameters:
+        delta = named_delta(id, layout.row.model_type, known)
+        strengths = places.strengths(recipe.deltas[id], delta.modules)
+        for parameter in delta.parameters:
             if (strength := strengths.get(parameter.rpartition(".")[0])) is not None:
                 found[stored(parameter, tensors)][id] = strength
     return dict(found)

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from imfine.errors import Invalid
+from imfine.server.adapters import Adapters
 from imfine.server.artifacts import Artifacts
 from imfine.server.auth import COOKIE, Auth
 from imfine.server.catalog import Catalog
@@ -35,6 +36,7 @@ class Context:
     catalog: Catalog
     artifacts: Artifacts
     datasets: Datasets
+    adapters: Adapters
     metrics: Metrics
 
 

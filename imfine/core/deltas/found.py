@@ -6,7 +6,7 @@ its folder tells: imfine-train.json in a models directory, or in <home>/adapters
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from imfine.core.models.checksum import checksum
 from imfine.core.models.folders import FACTS, converted_dir, read_origin
 from imfine.core.models.local import Local, is_model, read_local
 from imfine.core.models.weights import TensorInfo, read_folder, read_json
-from imfine.errors import AdapterError, ImfineError, ModelBroken, NotFound
+from imfine.errors import AdapterError, ImfineError, ModelBroken, RecipeError
 from imfine.settings import Settings
 
 ADAPTERS = "adapters"  # in the home
@@ -97,19 +97,20 @@ def deltas_of(card: Card, settings: Settings) -> list[Delta]:
     return sorted(found.values(), key=lambda delta: (delta.kind != "trained", delta.id))
 
 
-def delta_of(card: Card, id: str, settings: Settings, where: str = "recipe") -> Delta:
-    """Raises: NotFound when the model has no delta of this name."""
-    found = deltas_of(card, settings)
-    for delta in found:
+def named_delta(id: str, model: str, deltas: Sequence[Delta]) -> Delta:
+    """Raises: RecipeError when the model has no delta of this name."""
+    for delta in deltas:
         if delta.id == id:
             return delta
-    names = ", ".join(delta.id for delta in found)
-    raise NotFound(
-        f"{card.id} has no delta {id}",
+    names = ", ".join(delta.id for delta in deltas)
+    raise RecipeError(
+        f"{model} has no delta {id}",
         remedy=f"its deltas are {names}" if names else "train one from it, or give an adapter that fits it",
-        field=f"{where}.deltas.{id}",
+        field=f"recipe.deltas.{id}",
         value=id,
-        deltas=[delta.id for delta in found],
+        reason="unknown_delta",
+        model=model,
+        deltas=[delta.id for delta in deltas],
     )
 
 

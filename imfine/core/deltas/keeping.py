@@ -26,6 +26,7 @@ from imfine.errors import AdapterError, Conflict, DataError, ImfineError, Invali
 from imfine.settings import Settings
 
 NAME_LENGTH = 64
+GONE = ".gone"  # ends the name of a folder that is being deleted
 COPY = 1 << 20  # bytes at a time
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pickle", ".pkl")
 MAX_CONFIG = 1 << 20
@@ -56,7 +57,7 @@ def keep_adapter(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     try:
-        with opened([path], file_name) as sources, kept("adapter", "give it once more"):
+        with opened({path: file_name or path.name}) as sources, kept("adapter", "give it once more"):
             _keep(_chosen(sources, file_name or path.name), target, facts, model)
     except DataError as error:
         raise AdapterError(error.message, remedy=error.remedy, field="adapter", value=error.value) from error
@@ -92,7 +93,7 @@ def take_away(id: str, settings: Settings) -> None:
     folder = settings.home / ADAPTERS / id
     if not ID.fullmatch(id) or not folder.is_dir():
         raise no_adapter(id)
-    gone = folder.with_name(f".{id}.gone")
+    gone = folder.with_name(f".{id}{GONE}")
     shutil.rmtree(gone, ignore_errors=True)
     folder.rename(gone)  # out of its place at once
     shutil.rmtree(gone, ignore_errors=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from imfine.core import memory
 from imfine.core.deltas.change import change_of, read
-from imfine.core.deltas.found import Delta, delta_of, modules_of
+from imfine.core.deltas.found import Delta, deltas_of, modules_of, named_delta
 from imfine.core.deltas.live import Change
 from imfine.core.events import Phase
 from imfine.core.models.catalog import Card
@@ -60,7 +60,7 @@ def load_deltas(model: Model, recipes: Sequence[Recipe], in_use: Collection[str]
     that may not go when there is no room.
 
     Yields: Phase("loading", bytes).
-    Raises: NotFound (no such delta), AdapterError, ModelBroken, OutOfMemory.
+    Raises: RecipeError (no such delta), AdapterError, ModelBroken, OutOfMemory.
     """
     kept = model.equalizer.deltas
     wanted: dict[str, bool] = {}  # id -> is W′ itself wanted?
@@ -76,7 +76,7 @@ def load_deltas(model: Model, recipes: Sequence[Recipe], in_use: Collection[str]
         if id not in kept or kept[id].stamp != _stamp(kept[id].delta) or (whole and not kept[id].whole)
     }
     for id, whole in missing.items():
-        delta = delta_of(model.card, id, model.settings)
+        delta = named_delta(id, model.card.id, deltas_of(model.card, model.settings))
         _make_room(model, delta, whole, {*wanted, *in_use})
         yield from _load(model, delta, whole)
 

@@ -64,7 +64,7 @@ class Painter:
     def prepare(self, request: ImageRequest) -> Iterator[Phase]:
         """Reads the deltas that the request's recipes name, and the model does not have in memory yet.
 
-        Raises: NotFound (no such delta), AdapterError, ModelBroken, OutOfMemory.
+        Raises: RecipeError (no such delta), AdapterError, ModelBroken, OutOfMemory.
         """
         lanes = [lane for opened, _ in self._work for lane in opened.request.lanes]
         in_use = {id for lane in lanes for id in lane.recipe.named_deltas}

@@ -74,7 +74,7 @@ class Decoder:
     def prepare(self, request: TextRequest) -> Iterator[Phase]:
         """Reads the deltas that the request's recipes name, and the model does not have in memory yet.
 
-        Raises: NotFound (no such delta), AdapterError, ModelBroken, OutOfMemory.
+        Raises: RecipeError (no such delta), AdapterError, ModelBroken, OutOfMemory.
         """
         others = [*self._waiting, *(opened for opened, _ in (*self._batch, *self._finishing))]
         in_use = {id for opened in others for lane in opened.request.lanes for id in lane.recipe.named_deltas}

@@ -19,7 +19,7 @@ from imfine.core.deltas.found import deltas_of, modules_of, read_delta
 from imfine.core.models.catalog import find
 from imfine.core.models.local import read_local
 from imfine.core.recipe import Recipe
-from imfine.errors import AdapterError, NotFound
+from imfine.errors import AdapterError, RecipeError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 LLAMA, GPT2 = "LlamaForCausalLM", "GPT2LMHeadModel"
@@ -190,7 +190,7 @@ def test_a_delta_that_is_not_there_is_named_with_those_that_are(tmp_path):
     home = text_home(tmp_path)
     give(home, "mine", target_modules=["q_proj"])
     model = home.load()
-    with pytest.raises(NotFound) as error:
+    with pytest.raises(RecipeError) as error:
         answers(model, Recipe(deltas={"other": 1}))
     assert error.value.field == "recipe.deltas.other"
     assert "its deltas are mine" in error.value.remedy
