@@ -119,6 +119,12 @@ class ModelBroken(Invalid):
     code = "model_broken"
 
 
+class AdapterError(Invalid):
+    """A file is no adapter that can be turned, or one of another model."""
+
+    code = "adapter"
+
+
 class DataError(Invalid):
     """Data cannot be read: which lines and fields, and what was expected there."""
 

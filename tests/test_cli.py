@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from command import imfine
+from safetensors.numpy import save_file
 
 from imfine.cli.recipes import recipe_from
 from imfine.core.families import layout
@@ -26,6 +28,7 @@ LAYOUT = layout(STARTERS[0].config)
         ["--help"],
         ["tune", "--help"],
         ["train", "--help"],
+        ["adapters", "list"],
         ["models"],
         ["inspect", "smollm2-135m"],
         ["doctor"],
@@ -205,7 +208,7 @@ def test_doctor_is_well_here_and_names_what_is_not(home: Path) -> None:
 
 def test_bands_and_points_override_the_files_parts_only_where_they_are_named() -> None:
     asked = recipe_from(
-        None, {"eps": None, "attn": 1.2, "mlp": None}, ["mlp:2-4=0.5", "mlp:3=1"], ["o=0.8"], LAYOUT
+        None, {"eps": None, "attn": 1.2, "mlp": None}, ["mlp:2-4=0.5", "mlp:3=1"], ["o=0.8"], [], LAYOUT
     )
     assert asked.to_json() == {
         "attn": 1.2,
@@ -219,7 +222,47 @@ def test_bands_and_points_override_the_files_parts_only_where_they_are_named() -
 )
 def test_malformed_bands_are_told(band: str) -> None:
     with pytest.raises(RecipeError):
-        recipe_from(None, {}, [band], [], LAYOUT)
+        recipe_from(None, {}, [band], [], [], LAYOUT)
+
+
+def test_deltas_by_name_and_band() -> None:
+    given = ["mine=0.5", "a b:attn:0-1=0", "mine:mlp:29=2"]
+    assert recipe_from(None, {}, [], [], given, LAYOUT).to_json() == {
+        "deltas": {
+            "a b": {"bands": {"attn": [0.0, 0.0] + [1.0] * 28}, "strength": 1.0},
+            "mine": {"bands": {"mlp": [1.0] * 29 + [2.0]}, "strength": 0.5},
+        }
+    }
+    for wrong in ("mine", "=1", "mine=x", "mine:eps:0=1", "mine:attn:99=1", "mine=3"):
+        with pytest.raises(RecipeError):
+            recipe_from(None, {}, [], [], [wrong], LAYOUT)
+
+
+def test_an_adapter_is_added_turned_listed_and_removed(home: Path, tmp_path: Path) -> None:
+    key = "base_model.model.model.layers.{}.mlp.down_proj.lora_{}.weight"
+    dice = np.random.default_rng(0)
+    shapes = {"A": (2, 1536), "B": (576, 2)}
+    tensors = {
+        key.format(i, side): dice.normal(0, 0.5, shape).astype(np.float32)
+        for i in range(30)
+        for side, shape in shapes.items()
+    }
+    save_file(tensors, tmp_path / "rough.safetensors")
+    said = imfine("adapters", "add", str(tmp_path / "rough.safetensors"), "--model", "smollm2-135m")
+    assert said.code == 0, said.err
+    assert "rough changes 30 tensors of smollm2-135m (lora" in said.out
+    ask = ("tune", "smollm2-135m", "--prompt", "Hi", "--greedy", "--max-new-tokens", "4", "--json")
+    told = imfine(*ask, "--delta", "rough=1.5").json
+    assert told["recipe"] == {"deltas": {"rough": 1.5}}
+    assert told["manifest"]["touched"] == 30
+    assert told["lanes"][0]["text"] != told["lanes"][1]["text"]
+    unknown = imfine(*ask, "--delta", "smooth=1")
+    assert unknown.code == 2
+    assert "its deltas are rough" in unknown.err
+    assert imfine("adapters", "list", "--json").json[0]["delta"]["parts"] == ["mlp"]
+    assert imfine("adapters", "remove", "rough").code == 0
+    assert imfine("adapters", "list").out == ""
+    assert imfine("adapters", "remove", "rough").code == 1
 
 
 # ---------------------------------------------------------------- data check

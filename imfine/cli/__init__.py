@@ -1,4 +1,4 @@
-"""The command line: `imfine models | pull | inspect | tune | data | train | doctor | up`.
+"""The command line: `imfine models | pull | inspect | tune | adapters | data | train | doctor | up`.
 Knows words and exit codes, no model.
 
 Exit codes: 0 well, 2 the request is at fault (usage, a value, a model that cannot be used), 1 everything
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typer
 
+from imfine.cli.adapters import app as adapters
 from imfine.cli.data import app as data
 from imfine.cli.doctor import doctor
 from imfine.cli.models import inspect, models, pull
@@ -28,6 +29,7 @@ app = typer.Typer(
 for verb in (up, models, pull, inspect, tune, train, doctor):
     app.command()(verb)
 app.add_typer(data, name="data")
+app.add_typer(adapters, name="adapters")
 
 
 def _version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""The knobs' options, --band, --point and --recipe become one recipe.
+"""The knobs' options, --band, --point, --delta and --recipe become one recipe.
 Checks their form; recipe.py the values."""
 
 from __future__ import annotations
@@ -13,11 +13,17 @@ from imfine.core.recipe import Recipe
 from imfine.errors import RecipeError
 
 BAND = re.compile(r"(?P<knob>\w+):(?P<first>\w+)(?:-(?P<last>\w+))?=(?P<value>.+)")
+DELTA = re.compile(r"(?P<id>[^=:]+)(?::(?P<band>[^=]+))?=(?P<value>.+)")
 POINT = re.compile(r"(?P<point>[^=]+)=(?P<value>.+)")
 
 
-def recipe_from(
-    file: Path | None, knobs: dict[str, float | None], bands: list[str], points: list[str], layout: Layout
+def recipe_from(  # noqa: PLR0917 - one parameter for each kind of option
+    file: Path | None,
+    knobs: dict[str, float | None],
+    bands: list[str],
+    points: list[str],
+    deltas: list[str],
+    layout: Layout,
 ) -> Recipe:
     """The file's recipe, with what the options say in place of its parts.
 
@@ -29,7 +35,28 @@ def recipe_from(
         parts["bands"] = _bands(dict(parts.get("bands") or {}), bands, layout)
     if points:
         parts["points"] = {**(parts.get("points") or {}), **dict(map(_point, points))}
+    if deltas:
+        parts["deltas"] = _deltas(dict(parts.get("deltas") or {}), deltas, layout)
     return Recipe.parse(parts)
+
+
+def _deltas(deltas: dict[str, Any], given: list[str], layout: Layout) -> dict[str, Any]:
+    """`mine=0.5`: how far; `mine:attn:0-5=0.2`: times this in those bands. A band alone turns it fully on."""
+    for text in given:
+        match = DELTA.fullmatch(text)
+        if match is None:
+            raise _malformed("--delta", text, "NAME=0.5 or NAME:attn:0-5=0.2")
+        id = match["id"].strip()
+        knob = deltas.get(id, 1.0)
+        if not isinstance(knob, dict):
+            knob = {"strength": knob, "bands": {}}
+        if match["band"] is None:
+            knob = {**knob, "strength": _number("--delta", text, match["value"])}
+        else:
+            one = f"{match['band']}={match['value']}"
+            knob = {**knob, "bands": _bands(dict(knob["bands"]), [one], layout)}
+        deltas[id] = knob
+    return deltas
 
 
 def _from_file(file: Path) -> dict[str, Any]:

@@ -50,6 +50,13 @@ def tune(  # noqa: PLR0917 - one parameter for each option of the command
         list[str] | None,
         typer.Option(help="A point everywhere, in a layer, in a head: o=0.8, 4.q=1.2, 4.o.h3=0."),
     ] = None,
+    delta: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How far towards a trained model or an adapter: NAME=0.5 (0 the original, 1 all the way); "
+            "in some bands NAME:attn:0-5=0.2. Repeatable."
+        ),
+    ] = None,
     recipe: Annotated[Path | None, typer.Option(help="A recipe in JSON; options override its parts.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed, the same answer.")] = None,
     greedy: Annotated[bool, typer.Option("--greedy", help="Text: always the likeliest token.")] = False,
@@ -119,8 +126,14 @@ def tune(  # noqa: PLR0917 - one parameter for each option of the command
         layout = layout_of(card)
         paints = layout.kind == "image"
         _refuse_other_kind(card.name, text if paints else {**image, **signed, "out": out}, paints=paints)
-        asked = recipe_from(recipe, knobs, band or [], point or [], layout)
+        asked = recipe_from(recipe, knobs, band or [], point or [], delta or [], layout)
         asked.check(layout)
+        if asked.named_deltas:
+            from imfine.core.deltas.found import deltas_of, named_delta
+
+            there = deltas_of(card, settings())
+            for id in asked.named_deltas:
+                named_delta(id, card.id, there)
         if paints:
             painting = painting.settled(own_settings(card, layout))
             folder = pictures.folder_for(out or Path())

@@ -11,19 +11,21 @@ from __future__ import annotations
 import errno
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from imfine.core.deltas.change import tuned
+from imfine.core.deltas.found import Delta, modules_of
 from imfine.core.events import Phase
-from imfine.core.manifest import Touch, touches
-from imfine.core.models.folders import ORIGIN, locked, need_disk, staged, sync
+from imfine.core.manifest import Touch, delta_touches, touches
+from imfine.core.models.folders import FACTS, ORIGIN, locked, need_disk, staged, sync
 from imfine.core.models.local import EXTRA, Local, read_local
 from imfine.core.models.pictures import is_picture_model
-from imfine.core.models.rewrite import check_changeable, rewritten
+from imfine.core.models.rewrite import Change, check_changeable, rewritten
 from imfine.core.models.weights import prefix_of, weight_files
 from imfine.core.recipe import Recipe
 from imfine.errors import Conflict, ModelRefused, SetupError
@@ -31,14 +33,19 @@ from imfine.errors import Conflict, ModelRefused, SetupError
 KEPT = (".json", ".txt", ".model", ".jinja", ".md")  # beside the weights: config, tokenizer, licence, card
 
 
-def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iterator[Phase]:
+def bake(
+    source_dir: str | Path, recipe: Recipe, target_dir: str | Path, deltas: Sequence[Delta] = ()
+) -> Iterator[Phase]:
     """Writes the model in `source_dir`, the recipe in its weights, to `target_dir`, which is not there yet.
+
+    `deltas`: those the model has; the recipe may name some.
 
     Yields:
         Phase("saving", bytes done, bytes of all weight files).
 
     Raises:
-        RecipeError: the recipe does not fit the model.
+        RecipeError: the recipe does not fit the model, or names another delta.
+        AdapterError: a delta has numbers that are not finite.
         Conflict: `target_dir` exists.
         ModelRefused: the source has no safetensors weights, or a tensor to multiply is no plain float.
         ModelBroken: a file of the source is malformed.
@@ -51,9 +58,12 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
             f"{source.name} is one file", "load it first, which makes a folder of it, and bake that"
         )
     recipe.check(model.layout)
-    touched = touches(model.layout, recipe, {name: t.shape for name, t in model.tensors.items()})
-    for name in touched:
+    shapes = {name: t.shape for name, t in model.tensors.items()}
+    touched = touches(model.layout, recipe, shapes)
+    by_deltas = delta_touches(model.layout, recipe, shapes, deltas)
+    for name in dict.fromkeys([*touched, *by_deltas]):
         check_changeable(name, model.tensors[name], "bake the model's version that is not quantised")
+    changes_of = _changes(model, touched, by_deltas, {delta.id: delta for delta in deltas})
     files = weight_files(source)
     total = sum(file.stat().st_size for file in files)
     need_disk(target, total, "the baked model")
@@ -73,8 +83,8 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
                 baked.parent.mkdir(exist_ok=True)
                 prefix = prefix_of(file, source)
                 changes = {
-                    name.removeprefix(prefix): partial(_multiplied, touch)
-                    for name, touch in touched.items()
+                    name.removeprefix(prefix): changes_of[name]
+                    for name in changes_of
                     if name.startswith(prefix)
                 }
                 for size in rewritten(file, changes, baked):
@@ -85,6 +95,31 @@ def bake(source_dir: str | Path, recipe: Recipe, target_dir: str | Path) -> Iter
             for path in (*stage.rglob("*"), stage):
                 sync(path)
         sync(target.parent)
+
+
+def _changes(
+    model: Local,
+    touched: Mapping[str, Touch],
+    by_deltas: Mapping[str, Mapping[str, float]],
+    deltas: Mapping[str, Delta],
+) -> dict[str, Change]:
+    """What becomes of each stored tensor: g · (W₀ + Σ δ·ΔW)."""
+    modules = modules_of(model)
+    ours = {
+        modules.parameter(module, of): (module, of)
+        for delta in deltas.values()
+        for module in delta.modules
+        for of in ("weight", "bias")
+    }
+
+    def changed(name: str, old: torch.Tensor) -> torch.Tensor:
+        if name in by_deltas:
+            module, of = ours[name]
+            own = [(deltas[id], strength) for id, strength in by_deltas[name].items()]
+            old = tuned(old, own, module, of, turned=modules.turned(module))
+        return _multiplied(touched[name], old) if name in touched else old
+
+    return {name: partial(changed, name) for name in dict.fromkeys([*touched, *by_deltas])}
 
 
 def _multiplied(touch: Touch, weight: torch.Tensor) -> torch.Tensor:
@@ -111,7 +146,7 @@ def _copy_rest(source: Path, stage: Path) -> None:
         there.mkdir(exist_ok=True)
         for file in folder.iterdir():
             plain = file.suffix in KEPT or file.name.upper().startswith("LICEN")
-            if file.is_file() and plain and file.name not in (ORIGIN, EXTRA):
+            if file.is_file() and plain and file.name not in (ORIGIN, EXTRA, FACTS):
                 shutil.copyfile(file, there / file.name)
 
 

@@ -5,10 +5,11 @@
         EPS, into it    input     output columns: one part of a fused matrix, single heads, a norm's weight
 
 (g·W)x + b = W(g·x) + b, and norm(x; ε′) = norm(x·√(ε/ε′); ε). A UNet's convolutions and GroupNorms see
-(B, C, H, W): y·g + b·(β−g) scales weight by g and bias by β (STYLE), M·y mixes the colours (TONE). Weights
-are never touched. Hooks read the plan from a ContextVar, so two threads with different plans never meet, and
-a forward without a plan is the original's. Knows modules by the names its family's row gives; knows nothing
-of prompts, lanes or caches.
+(B, C, H, W): y·g + b·(β−g) scales weight by g and bias by β (STYLE), M·y mixes the colours (TONE). A delta
+takes the place of a module's product (deltas/live.py), and b is then the bias it makes. Weights are never
+touched. Hooks read the plan from a ContextVar, so two threads with different plans never meet, and a forward
+without a plan is the original's. Knows modules by the names its family's row gives; knows nothing of prompts,
+lanes or caches.
 
 Quantised matrices (bitsandbytes' 8 and 4 bit) work by the same hooks, which see inputs, outputs and biases
 only. Untested there: no GPU has run it yet.
@@ -23,15 +24,22 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from imfine.core.deltas.live import Turned, spread, turned
+from imfine.core.deltas.strength import Places
 from imfine.core.families import Layout, Weight, name_in
 from imfine.core.recipe import Gains, Recipe
 from imfine.core.tones import BiasedGain
+from imfine.errors import RecipeError
+
+if TYPE_CHECKING:
+    from imfine.core.deltas.found import Delta
+    from imfine.core.deltas.loaded import LoadedDelta
 
 KEPT_RECIPES = 256  # their gains are kept spelt out: a plan is rebuilt whenever a row joins or leaves
 Values = tuple[float, ...]
@@ -42,12 +50,13 @@ CHANNELS_FIRST = (nn.Conv2d, nn.GroupNorm)  # they see (B, C, H, W)
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The gains of one batch. Holds only modules where some row's gain is not 1.
+    """The gains and deltas of one batch. Holds only modules where some row's gain is not 1, or its δ not 0.
 
     inputs[module]   float32 (B, 1, 1) or (B, 1, D): what goes in is multiplied by it
     outputs[module]  float32 (B, 1, 1) or (B, 1, O): y becomes y·g + c·(1−g), c being what is not the weight's
     biases[module]   float32 (B, C, 1, 1), with outputs[module]: in place of c·(1−g)
     mixes[module]    float32 (B, C, C): y becomes M·y along its channels
+    deltas[module]   in place of the module's own product (deltas/live.py); gains of y come after it
     (modules that see heads or pixels on axes of their own: (B, 1, 1, 1))
     """
 
@@ -56,6 +65,7 @@ class Plan:
     outputs: dict[nn.Module, Tensor] = field(default_factory=dict)
     biases: dict[nn.Module, Tensor] = field(default_factory=dict)
     mixes: dict[nn.Module, Tensor] = field(default_factory=dict)
+    deltas: dict[nn.Module, Turned] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -63,8 +73,8 @@ class Plan:
 
     @property
     def modules(self) -> set[nn.Module]:
-        """Those where some row's gain is not 1."""
-        return {*self.inputs, *self.outputs, *self.mixes}
+        """Those where some row's gain is not 1, or its δ not 0."""
+        return {*self.inputs, *self.outputs, *self.mixes, *self.deltas}
 
     @property
     def is_neutral(self) -> bool:
@@ -106,13 +116,16 @@ class Equalizer:
 
     def __init__(self, module: nn.Module, layout: Layout) -> None:
         self.layout = layout
+        self.deltas: dict[str, LoadedDelta] = {}  # by id, the one used last at the end; see load_deltas
         self._modules = dict(module.named_modules())
         self._device = next(module.parameters()).device
         self._hooks: dict[tuple[str, str], RemovableHandle] = {}
         self._hooking = threading.Lock()
         for name in layout.entrances:
-            self._hooks["rows", name] = self._module(name).register_forward_pre_hook(_begin)
+            self._hooks["rows", name] = self.module(name).register_forward_pre_hook(_begin)
+        self._forwards: dict[str, nn.Module] = {}  # modules whose forward looks for deltas
         self._spelt_out = lru_cache(KEPT_RECIPES)(self._spell_out)
+        self._places = Places(layout)
         self._owners = {  # the segment that each feature of a cut side belongs to
             weight: torch.arange(len(cut)).repeat_interleave(torch.tensor([segment.size for segment in cut]))
             for weight, cut in layout.segments.items()
@@ -121,6 +134,16 @@ class Equalizer:
         self._heads_apart = frozenset(  # norms of q and k see (B, T, H, head_dim)
             norm for band in layout.bands for norm in band.point_norms.values()
         )
+
+    @property
+    def delta_bytes(self) -> int:
+        """Of the deltas in memory."""
+        return sum(delta.nbytes for delta in self.deltas.values())
+
+    @property
+    def known_deltas(self) -> list[Delta]:
+        """What is told of the deltas in memory."""
+        return [loaded.delta for loaded in self.deltas.values()]
 
     @contextmanager
     def applied(self, plan: Plan) -> Iterator[None]:
@@ -160,13 +183,41 @@ class Equalizer:
                 mixed[name][row] = made
 
         plan = Plan(tuple(recipes))
+        self._put_deltas(plan)
         self._put_gains(plan, rows, cut)
         for name, every in biased.items():
             self._put_biased(plan, name, every)
         for name, matrices in mixed.items():
             self._hook("mix", name)
-            plan.mixes[self._module(name)] = matrices.to(self._device)
+            plan.mixes[self.module(name)] = matrices.to(self._device)
         return plan
+
+    def _put_deltas(self, plan: Plan) -> None:
+        rows: defaultdict[str, defaultdict[str, list[float]]]  # module → delta → δ of each row
+        rows = defaultdict(lambda: defaultdict(lambda: [0.0] * plan.rows))
+        for row, recipe in enumerate(plan.recipes):
+            for id in recipe.named_deltas:
+                if (delta := self.deltas.get(id)) is None:
+                    raise RecipeError(
+                        f"the delta {id} is not in memory",
+                        remedy="name a delta of this model",
+                        field=f"recipe.deltas.{id}",
+                        value=id,
+                    )
+                for name, strength in self._places.strengths(recipe.deltas[id], delta.changes).items():
+                    rows[name][id][row] = strength
+        for name, deltas in rows.items():
+            changes = [self.deltas[id].changes[name] for id in deltas]
+            made = turned(changes, [tuple(each) for each in deltas.values()], self._device)
+            if made is not None:
+                self._look_for_deltas(name)
+                plan.deltas[self.module(name)] = made
+
+    def _look_for_deltas(self, name: str) -> None:
+        with self._hooking:
+            if name not in self._forwards:
+                module = self._forwards[name] = self.module(name)
+                module.forward = partial(_forward, module, module.forward)
 
     def _put_gains(
         self, plan: Plan, rows: dict[tuple[str, str], list[Values]], cut: dict[tuple[str, str], Weight]
@@ -181,7 +232,7 @@ class Equalizer:
         shared: dict[tuple[str, tuple[Values, ...]], Tensor] = {}
         for place, values in made.items():
             side, name = place
-            module = self._module(name)
+            module = self.module(name)
             self._hook(side, name)
             apart = name in self._heads_apart or isinstance(module, CHANNELS_FIRST)
             tensor = values.unsqueeze(-1) if apart else values  # (B, 1, 1) -> (B, 1, 1, 1)
@@ -194,20 +245,26 @@ class Equalizer:
                 plan.inputs[module] = tensor if apart else shared.setdefault(key, tensor)
 
     def _put_biased(self, plan: Plan, name: str, every: list[BiasedGain]) -> None:
-        module = self._module(name)
+        module = self.module(name)
         self._hook("output", name)
         both = torch.tensor([(each.weight, each.bias) for each in every], dtype=torch.float32)  # (B, 2)
         weight, bias = both.to(self._device).view(-1, 2, 1, 1, 1).unbind(1)  # (B, 1, 1, 1) each
         own = _bias(module)  # (1, C, 1, 1)
+        if (delta := plan.deltas.get(module)) is not None and delta.shift is not None:
+            own = own + delta.shift[:, :, None, None]  # (B, C, 1, 1)
         plan.outputs[module] = weight
         plan.biases[module] = own * (bias - weight)  # (B, C, 1, 1)
 
-    def _module(self, name: str) -> nn.Module:
+    def module(self, name: str) -> nn.Module:
+        """By our name of it."""
         module: nn.Module = self._modules[name_in(self._modules, name) or name]
         return module
 
     def close(self) -> None:
         """Takes the hooks off."""
+        for module in self._forwards.values():
+            del module.forward
+        self._forwards.clear()
         for hook in self._hooks.values():
             hook.remove()
         self._hooks.clear()
@@ -233,7 +290,7 @@ class Equalizer:
                 self._hooks[side, name] = self._register(side, name)
 
     def _register(self, side: str, name: str) -> RemovableHandle:
-        module, layout = self._module(name), self.layout
+        module, layout = self.module(name), self.layout
         handle: RemovableHandle
         if side == "input":
             handle = module.register_forward_pre_hook(_scale_input)
@@ -258,6 +315,15 @@ def _begin(module: nn.Module, args: tuple[Any, ...]) -> None:
     assert args[0].shape[0] == live.plan.rows, f"{live.plan.rows} recipes for {args[0].shape[0]} rows"
 
 
+def _forward(module: nn.Module, own: Any, x: Tensor, *rest: Any, **named: Any) -> Tensor:
+    """The module's own forward, or its product under the plan's deltas."""
+    live = _current.get()
+    if live is None or (delta := live.plan.deltas.get(module)) is None:
+        y: Tensor = own(x, *rest, **named)
+        return y
+    return delta(module, own, x)
+
+
 def _scale_input(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
     live = _current.get()
     if live is None or (gain := live.plan.inputs.get(module)) is None:
@@ -276,6 +342,8 @@ def _scale_output(module: nn.Module, args: tuple[Any, ...], y: Tensor) -> Tensor
         return None
     scaled = y * gain  # (B, T, O) * (B, 1, 1 or O)
     if (bias := getattr(module, "bias", None)) is not None:
+        if (delta := live.plan.deltas.get(module)) is not None and delta.shift is not None:
+            bias = bias + spread(delta.shift, y, module)
         scaled = scaled + bias * (1 - gain)
     return scaled.to(y.dtype)
 

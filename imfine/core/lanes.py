@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from imfine.core.events import Event
+from imfine.core.events import Event, Phase
 from imfine.core.recipe import Recipe
 from imfine.core.text.prompts import Prompt
 from imfine.errors import ImfineError, Invalid
@@ -57,6 +57,15 @@ class Batch(Protocol):
     def free_rows(self) -> int: ...
     @property
     def busy(self) -> bool: ...
+    @property
+    def delta_bytes(self) -> int:
+        """Memory beside the model's own: its deltas."""
+        ...
+
+    def prepare(self, request: Any) -> Iterator[Phase]:
+        """Reads the deltas that the request's recipes name. Raises: what load_deltas raises."""
+        ...
+
     def join(self, request_id: str, request: Any) -> None: ...
     def leave(self, request_id: str) -> list[Event]: ...
     def step(self, breaks_off: BreaksOff = never) -> list[tuple[str, Event | ImfineError]]: ...
@@ -76,8 +85,9 @@ def check_lanes(lanes: Sequence[Lane]) -> None:
 def alone(batch: Batch, request: Any, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """The request's events, nobody else's. A cancel ends it at the next step: no result comes.
 
-    Raises: what `join` raises, and the error that ends the request.
+    Raises: what `prepare` and `join` raise, and the error that ends the request.
     """
+    yield from batch.prepare(request)
     batch.join("", request)
     while batch.busy:
         if cancelled():

@@ -6,10 +6,13 @@ Plain Python: counts from names and shapes. A bake multiplies by the same `Touch
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from imfine.core.deltas.found import Delta, named_delta
+from imfine.core.deltas.strength import Places
 from imfine.core.families import Layout, stored
 from imfine.core.recipe import Recipe
 from imfine.core.tones import Matrix
@@ -78,12 +81,35 @@ def touches(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...
     return found
 
 
-def manifest(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    """The change manifest; `tensors` are the model's parameters, name → shape.
+def delta_touches(
+    layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...]], deltas: Iterable[Delta]
+) -> dict[str, dict[str, float]]:
+    """Every tensor that the recipe's deltas change, by its stored name: {id: δ}. `deltas`: the model's own.
+
+    Raises:
+        RecipeError: the recipe names a delta that is not among them.
+        ModelBroken: a tensor is missing.
+    """
+    known, places = list(deltas), Places(layout)
+    found: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for id in recipe.named_deltas:
+        delta = named_delta(id, layout.row.model_type, known)
+        strengths = places.strengths(recipe.deltas[id], delta.modules)
+        for parameter in delta.parameters:
+            if (strength := strengths.get(parameter.rpartition(".")[0])) is not None:
+                found[stored(parameter, tensors)][id] = strength
+    return dict(found)
+
+
+def manifest(
+    layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ...]], deltas: Iterable[Delta] = ()
+) -> dict[str, Any]:
+    """The change manifest; `tensors` are the model's parameters, name → shape; `deltas` those it has.
 
     {"tensors": [{"name", "part", "factor"} or {"name", "part", "factors": {"q": 0.8, "v.h3": 0.0}}
-                 or {"name", "part": "tone", "matrix": [[…]]}],
-     "touched": N, "total": M, "parameters": those multiplied, "share": of all parameters (0–1),
+                 or {"name", "part": "tone", "matrix": [[…]]} or {"name", "part": "delta"};
+                 where deltas change it also "strengths": {"id": δ}],
+     "touched": N, "total": M, "parameters": those changed, "share": of all parameters (0–1),
      "eps": [{"norm", "from", "to"}]}
 
     Raises:
@@ -92,16 +118,21 @@ def manifest(layout: Layout, recipe: Recipe, tensors: Mapping[str, tuple[int, ..
     """
     recipe.check(layout)
     found = touches(layout, recipe, tensors)
-    parameters = sum(
+    by_deltas = delta_touches(layout, recipe, tensors, deltas)
+    parameters = sum(math.prod(tensors[name]) for name in by_deltas) + sum(
         math.prod(tensors[name])
         * sum(size for _, size, factor in touch.parts if factor != 1.0)
         // sum(size for _, size, _ in touch.parts)
         for name, touch in found.items()
+        if name not in by_deltas
     )
+    entries = {name: _entry(name, touch) for name, touch in found.items()}
+    for name, strengths in by_deltas.items():
+        entries.setdefault(name, {"name": name, "part": "delta"})["strengths"] = strengths
     every = sum(math.prod(shape) for shape in tensors.values())
     return {
-        "tensors": [_entry(name, touch) for name, touch in found.items()],
-        "touched": len(found),
+        "tensors": list(entries.values()),
+        "touched": len(entries),
         "total": len(tensors),
         "parameters": parameters,
         "share": parameters / every if every else 0.0,

@@ -1,4 +1,4 @@
-"""What was asked: knobs, bands, points; checked, neutral by default, one canonical JSON, expanded to gains.
+"""What was asked: knobs, bands, points, deltas; checked, neutral by default, one canonical JSON, spelt out.
 
 Plain Python: knows names and numbers, no tensor. What can be checked without a model is checked on making a
 Recipe; `check(layout)` holds it against a model's layers, points and heads.
@@ -19,11 +19,12 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from imfine.core.checks import GAIN_MAX, an_object, check_length, factors, number, shown, unknown_key
+from imfine.core.deltas.knob import DeltaKnob, delta_knobs
 from imfine.core.families import KNOBS, POINTS, SIGNED, ImageLayout, Layout, Weight
 from imfine.core.tones import COLOURS, RELIEF, BiasedGain, Matrix, style_relief, style_words, tone_matrix
 from imfine.errors import RecipeError
 
-GAIN_MAX = 4.0
 EPS_KNOB_MIN = 0.1
 EPS_KNOB_MAX = 16.0  # without a model; Layout.eps_knob_max is the model's own
 _INDEX = "(?:0|[1-9][0-9]{0,5})"
@@ -66,24 +67,26 @@ class Recipe:
     style: float = 0.0
     bands: Mapping[str, Sequence[float]] = field(default_factory=dict)
     points: Mapping[str, float] = field(default_factory=dict)
+    deltas: Mapping[str, DeltaKnob] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for knob in KNOBS:
             low, high = (EPS_KNOB_MIN, EPS_KNOB_MAX) if knob == "eps" else (0.0, GAIN_MAX)
-            object.__setattr__(self, knob, _number(getattr(self, knob), f"recipe.{knob}", low, high))
+            object.__setattr__(self, knob, number(getattr(self, knob), f"recipe.{knob}", low, high))
         for knob in SIGNED:
-            value = _number(getattr(self, knob), f"recipe.{knob}", -1.0, 1.0, neutral=0.0)
+            value = number(getattr(self, knob), f"recipe.{knob}", -1.0, 1.0, neutral=0.0)
             object.__setattr__(self, knob, value)
-        object.__setattr__(self, "bands", MappingProxyType(_bands(self.bands)))
+        object.__setattr__(self, "bands", MappingProxyType(factors(self.bands, "recipe.bands", KNOBS)))
         object.__setattr__(self, "points", MappingProxyType(_points(self.points)))
+        object.__setattr__(self, "deltas", MappingProxyType(delta_knobs(self.deltas)))
 
     @classmethod
     def parse(cls, data: Any) -> Recipe:
         """A Recipe from its JSON object; every key is optional."""
-        known = (*KNOBS, *SIGNED, "bands", "points")
-        for key in _object(data, "recipe"):
+        known = (*KNOBS, *SIGNED, "bands", "points", "deltas")
+        for key in an_object(data, "recipe"):
             if key not in known:
-                raise _unknown(key, "recipe", known)
+                raise unknown_key(key, "recipe", known)
         return cls(**data)
 
     def to_json(self) -> dict[str, Any]:
@@ -94,6 +97,8 @@ class Recipe:
         bands = {knob: list(band) for knob, band in sorted(self.bands.items()) if any(v != 1.0 for v in band)}
         if bands:
             out["bands"] = bands
+        if deltas := {id: knob.to_json() for id, knob in sorted(self.deltas.items()) if knob.strength}:
+            out["deltas"] = deltas
         if self.eps != 1.0:
             out["eps"] = self.eps
         if self.mlp != 1.0:
@@ -119,8 +124,13 @@ class Recipe:
     def __hash__(self) -> int:
         return hash(self.hash)
 
+    @property
+    def named_deltas(self) -> tuple[str, ...]:
+        """The ids of those that are turned."""
+        return tuple(sorted(id for id, knob in self.deltas.items() if knob.strength))
+
     def check(self, layout: Layout) -> None:
-        """Holds the recipe against a model.
+        """Holds the recipe against a model; which deltas the model has is not known here.
 
         Raises:
             RecipeError: a band's length is not the number of layers, a point, layer or head is not there, or
@@ -137,16 +147,10 @@ class Recipe:
                     reason="unknown_knob",
                 )
         for knob, band in self.bands.items():
-            if len(band) != layout.layers:
-                raise RecipeError(
-                    f"{who} has {layout.layers} {layout.unit}, got a band of {len(band)} values for {knob}",
-                    remedy=f"give {layout.layers} ({layout.unit} {names[0]}–{names[-1]})",
-                    field=f"recipe.bands.{knob}",
-                    value=len(band),
-                    reason="band_length",
-                    layers=layout.layers,
-                    knob=knob,
-                )
+            check_length(band, layout, f"recipe.bands.{knob}", knob)
+        for id, delta in self.deltas.items():
+            for part, band in delta.bands.items():
+                check_length(band, layout, f"recipe.deltas.{id}.bands.{part}", part)
         for name in self.points:
             self._check_point(name, layout)
         for layer, band_value in enumerate(self.bands.get("eps", (1.0,) * layout.layers)):
@@ -278,49 +282,10 @@ def split_point(name: str) -> tuple[str | None, str, int | None]:
     return match["band"], match["point"], (None if match["head"] is None else int(match["head"]))
 
 
-def _number(value: Any, where: str, low: float, high: float, neutral: float = 1.0) -> float:
-    reason = ""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        reason, problem = "type", f"{where} must be a number, got {_shown(value)}"
-    elif isinstance(value, float) and not math.isfinite(value):
-        reason, problem = "not_finite", f"{where} must be a finite number, got {value}"
-    elif not low <= value <= high:
-        reason, problem = "range", f"{where} must be between {low:g} and {high:g}, got {_shown(value)}"
-    if reason:
-        raise RecipeError(
-            problem,
-            remedy=f"give a number from {low:g} to {high:g} ({neutral:g} is neutral)",
-            field=where,
-            value=value if isinstance(value, (float, bool)) else _shown(value),
-            reason=reason,
-            low=low,
-            high=high,
-        )
-    return float(value) + 0.0  # −0.0 becomes 0.0
-
-
-def _bands(bands: Any) -> dict[str, tuple[float, ...]]:
-    checked = {}
-    for knob, band in _object(bands, "recipe.bands").items():
-        if knob not in KNOBS:
-            raise _unknown(knob, "recipe.bands", KNOBS)
-        where = f"recipe.bands.{knob}"
-        if isinstance(band, (str, bytes, Mapping)) or not isinstance(band, Sequence):
-            raise RecipeError(
-                f"{where} must be a list of numbers, got {_shown(band)}",
-                remedy="give one number per layer",
-                field=where,
-                value=_shown(band),
-                reason="type",
-            )
-        checked[knob] = tuple(_number(value, f"{where}.{i}", 0.0, GAIN_MAX) for i, value in enumerate(band))
-    return checked
-
-
 def _points(points: Any) -> dict[str, float]:
     checked = {}
-    for name, gain in _object(points, "recipe.points").items():
-        where = f"recipe.points.{_shown(name)}"
+    for name, gain in an_object(points, "recipe.points").items():
+        where = f"recipe.points.{shown(name)}"
         match = _POINT.fullmatch(name) if isinstance(name, str) else None
         if (
             match is None
@@ -328,43 +293,12 @@ def _points(points: Any) -> dict[str, float]:
             or (match["head"] is not None and match["band"] is None)
         ):
             raise RecipeError(
-                f"there is no point {_shown(name)}",
+                f"there is no point {shown(name)}",
                 remedy=f"{_FORMS}; points are {' '.join(POINTS)}",
                 field=where,
-                value=_shown(name),
+                value=shown(name),
                 reason="unknown_point",
                 points=list(POINTS),
             )
-        checked[name] = _number(gain, where, 0.0, GAIN_MAX)
+        checked[name] = number(gain, where, 0.0, GAIN_MAX)
     return checked
-
-
-def _object(value: Any, where: str) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping):
-        raise RecipeError(
-            f"{where} must be an object, got {_shown(value)}",
-            remedy="leave it out, or give {}",
-            field=where,
-            value=_shown(value),
-            reason="type",
-        )
-    return value
-
-
-def _unknown(key: Any, where: str, known: Sequence[str]) -> RecipeError:
-    return RecipeError(
-        f"{where} has an unknown key {_shown(key)}",
-        remedy=f"known keys are {', '.join(known)}",
-        field=f"{where}.{_shown(key)}",
-        value=_shown(key),
-        reason="unknown_key",
-        known=list(known),
-    )
-
-
-def _shown(value: Any) -> str:
-    """A value as a message may carry it: short, printable, whatever was sent."""
-    if isinstance(value, int) and value.bit_length() > 200:
-        return "a huge whole number"
-    text = value if isinstance(value, str) and value.isprintable() else repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from imfine.core.events import Event, Phase, Result
@@ -78,10 +78,16 @@ class Submission:
 class ModelLoop(threading.Thread):
     """Owns one model. States: loading, then at work or idle, then closed (`over`)."""
 
-    def __init__(self, source: Source, room: Callable[[ModelLoop], bool]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        room: Callable[[ModelLoop], bool],
+        grown: Callable[[ModelLoop], None],
+    ) -> None:
         super().__init__(name=f"loop-{source.name}", daemon=True)
         self.source = source
         self.room = room  # is there memory for it now?
+        self.grown = grown  # it has taken more since
         self.memory = 0  # bytes, once known
         self.admitted = False  # there is memory for it, and it may have taken it
         self.ready = False
@@ -183,10 +189,21 @@ class ModelLoop(threading.Thread):
                     continue
                 self._active[joining.run] = joining
             try:
+                self._read_deltas(batch, joining)
                 batch.join(joining.run, joining.request)
             except ImfineError as error:  # one run's bad request is not its neighbours' end
                 del self._active[joining.run]
                 joining.put(error.with_traceback(None))
+
+    def _read_deltas(self, batch: Batch, joining: Submission) -> None:
+        """Those of the run that are not in memory yet. Raises: what Batch.prepare raises."""
+        before = batch.delta_bytes
+        for phase in batch.prepare(joining.request):
+            self.progress_at = time.monotonic()
+            joining.put(phase)
+        if (more := batch.delta_bytes - before) != 0:
+            self.memory += more
+            self.grown(self)
 
     def _next_to_join(self, batch: Batch) -> Submission | None:
         if self._waiting and (not batch.rows or len(self._waiting[0].request.lanes) <= batch.free_rows):
@@ -255,7 +272,7 @@ class Live:
             loop = self._loops.get(source)
             submission = loop.submit(run, request) if loop is not None else None
             if submission is None:
-                loop = self._loops[source] = ModelLoop(source, self._make_room)
+                loop = self._loops[source] = ModelLoop(source, self._make_room, self._has_grown)
                 submission = loop.submit(run, request)
                 assert submission is not None
                 loop.start()
@@ -274,10 +291,27 @@ class Live:
             others = [each for each in self._loops.values() if each is not wanted and each.admitted]
             excess = sum(each.memory for each in others) + wanted.memory - self.budget
             wanted.admitted = excess <= 0 or not others
-            if wanted.admitted:
-                return True
-            for loop in sorted(others, key=lambda each: each.used_at):
-                if loop.close_if_idle():
-                    log.info("letting %s go for %s", loop.source.name, wanted.source.name)
-                    break  # the next look, when it is gone
-            return False
+            if not wanted.admitted:  # the next look, when one is gone
+                self._close_one(others, wanted)
+            return wanted.admitted
+
+    def _has_grown(self, loop: ModelLoop) -> None:
+        """By a delta that a run needs: idle models go for it, and it waits for none."""
+        with self._lock:
+            others = [
+                each for each in self._loops.values() if each is not loop and each.admitted and not each.over
+            ]
+            while others and sum(each.memory for each in others) + loop.memory > self.budget:
+                closed = self._close_one(others, loop)
+                if closed is None:
+                    return
+                others.remove(closed)
+
+    @staticmethod
+    def _close_one(others: Sequence[ModelLoop], wanted: ModelLoop) -> ModelLoop | None:
+        """The one that is idle longest."""
+        for loop in sorted(others, key=lambda each: each.used_at):
+            if loop.close_if_idle():
+                log.info("letting %s go for %s", loop.source.name, wanted.source.name)
+                return loop
+        return None

@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from starlette.responses import Response
 
 from imfine.server import errors, openapi
+from imfine.server.adapters import Adapters
 from imfine.server.artifacts import Artifacts
 from imfine.server.auth import Auth
 from imfine.server.catalog import Catalog
@@ -82,6 +83,8 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
     forget_uploads(artifacts.root)
     datasets = Datasets(settings.home, settings.upload_limit_gib)
     datasets.forget_unfinished()
+    adapters = Adapters(settings)
+    adapters.forget_unfinished()
     metrics = Metrics()
     context = Context(
         settings=settings,
@@ -103,6 +106,7 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
         artifacts=artifacts,
         datasets=datasets,
         estimates=Estimates(),
+        adapters=adapters,
         metrics=metrics,
     )
     metrics.watch(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from imfine.core.families import Layout
@@ -34,10 +34,10 @@ def ask(body: GenerateIn, catalog: Catalog) -> Asked:
     card, layout = catalog.find(body.model, body.revision)
     paints = layout.kind == "image"
     _refuse_other_kind(body, card, paints=paints)
-    recipe.check(layout)
+    _check(recipe, card, layout, catalog)
     if paints:
         image = image.settled(own_settings(card, layout))
-    lanes = _lanes(body, recipe, layout)
+    lanes = _lanes(body, recipe, lambda each: _check(each, card, layout, catalog))
     messages = None if body.messages is None else [m.model_dump() for m in body.messages]
     request = {
         "kind": body.kind,
@@ -125,7 +125,13 @@ def _prompt(body: GenerateIn) -> str:
     return body.messages[-1].content
 
 
-def _lanes(body: GenerateIn, tuned: Recipe, layout: Layout) -> list[dict[str, Any]]:
+def _check(recipe: Recipe, card: Card, layout: Layout, catalog: Catalog) -> None:
+    """Raises: RecipeError for what the model has not: a layer, a point, a delta."""
+    recipe.check(layout)
+    catalog.check_deltas(recipe, card)
+
+
+def _lanes(body: GenerateIn, tuned: Recipe, check: Callable[[Recipe], None]) -> list[dict[str, Any]]:
     lanes: list[dict[str, Any]] = []
     for i, lane in enumerate(body.lanes):
         name = lane.name if isinstance(lane, LaneIn) else lane
@@ -137,7 +143,7 @@ def _lanes(body: GenerateIn, tuned: Recipe, layout: Layout) -> list[dict[str, An
                 value=name,
             )
         recipe = (
-            _lane_recipe(lane, i, layout)
+            _lane_recipe(lane, i, check)
             if isinstance(lane, LaneIn)
             else tuned
             if lane == "tuned"
@@ -153,10 +159,10 @@ def _lanes(body: GenerateIn, tuned: Recipe, layout: Layout) -> list[dict[str, An
     return lanes
 
 
-def _lane_recipe(lane: LaneIn, i: int, layout: Layout) -> Recipe:
+def _lane_recipe(lane: LaneIn, i: int, check: Callable[[Recipe], None]) -> Recipe:
     try:
         recipe = Recipe.parse(_sent(lane.recipe))
-        recipe.check(layout)
+        check(recipe)
     except RecipeError as error:
         error.field = f"lanes.{i}.{error.field}"
         raise

@@ -9,15 +9,18 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from imfine.core.checks import GAIN_MAX
+from imfine.core.deltas.found import Delta, deltas_of, named_delta, parent_of
 from imfine.core.families import Layout
 from imfine.core.image.sampling import own_settings
 from imfine.core.manifest import manifest
 from imfine.core.models import catalog
 from imfine.core.models.catalog import Card
-from imfine.core.recipe import GAIN_MAX, Recipe
-from imfine.errors import Conflict, NoNetwork
+from imfine.core.recipe import Recipe
+from imfine.errors import Conflict, ImfineError, NoNetwork
 from imfine.settings import Settings
 
 KEEP_S = 5.0
@@ -61,6 +64,7 @@ def layout_to_json(card: Card, layout: Layout) -> dict[str, Any]:
 class Catalog:
     settings: Settings
     _known: dict[tuple[str, str | None], tuple[float, Card, Layout]] = field(default_factory=dict)
+    _deltas: dict[str, tuple[float, list[Delta]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _asking: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4, "catalog"))
 
@@ -96,6 +100,40 @@ class Catalog:
             self._known[ref, revision] = now + KEEP_S, card, layout
         return card, layout
 
+    def deltas(self, card: Card) -> list[Delta]:
+        """What can be turned on this model."""
+        with self._lock:
+            known = self._deltas.get(card.id)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        found = deltas_of(card, self.settings)
+        with self._lock:
+            self._deltas[card.id] = time.monotonic() + KEEP_S, found
+        return found
+
+    def forget_deltas(self) -> None:
+        """An adapter has come or gone."""
+        with self._lock:
+            self._deltas.clear()
+
+    def check_deltas(self, recipe: Recipe, card: Card) -> None:
+        """Raises: RecipeError for a delta that the model has not."""
+        for id in recipe.named_deltas:
+            named_delta(id, card.id, self.deltas(card))
+
+    def parent(self, card: Card) -> str | None:
+        """The model that this one was trained from, where it is here as it was then."""
+        told = parent_of(Path(card.path)) if card.path is not None else None
+        if told is None:
+            return None
+        try:
+            parent, _ = self.find(str(told.get("id")))
+        except ImfineError:
+            return None
+        return (
+            parent.id if any(delta.folder == Path(card.path or "") for delta in self.deltas(parent)) else None
+        )
+
     def detail(self, ref: str) -> dict[str, Any]:
         """As the API's `ModelDetail`."""
         card, layout = self.find(ref)
@@ -104,10 +142,13 @@ class Catalog:
             "card": card_to_json(card),
             "layout": layout_to_json(card, layout),
             "tensors": len(tensors) or None,
+            "deltas": [delta.to_json() for delta in self.deltas(card)],
+            "parent": self.parent(card),
         }
 
     def manifest(self, ref: str, revision: str | None, recipe: dict[str, Any]) -> dict[str, Any]:
-        """As the API's `Manifest`. Raises: Conflict for a model that is not fetched yet; as `find`."""
+        """As the API's `Manifest`. Raises: Conflict for a model that is not fetched yet; RecipeError; as
+        `find`."""
         card, layout = self.find(ref, revision)
         asked = Recipe.parse(recipe)
         asked.check(layout)
@@ -119,4 +160,5 @@ class Catalog:
                 field="model",
                 value=card.id,
             )
-        return manifest(layout, asked, {name: tuple(tensor["shape"]) for name, tensor in tensors.items()})
+        shapes = {name: tuple(tensor["shape"]) for name, tensor in tensors.items()}
+        return manifest(layout, asked, shapes, self.deltas(card) if asked.named_deltas else ())

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from imfine.errors import Invalid
+from imfine.server.adapters import Adapters
 from imfine.server.artifacts import Artifacts
 from imfine.server.auth import COOKIE, Auth
 from imfine.server.catalog import Catalog
@@ -37,6 +38,7 @@ class Context:
     artifacts: Artifacts
     datasets: Datasets
     estimates: Estimates
+    adapters: Adapters
     metrics: Metrics
 
 

@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from imfine.server.context import user
-from imfine.server.routes import datasets, events, health, models, pictures, runs, session, training
+from imfine.server.routes import adapters, datasets, events, health, models, pictures, runs, session, training
 from imfine.server.schemas import Event
 from imfine.version import VERSION
 
@@ -29,6 +29,7 @@ GUARDED: tuple[APIRouter, ...] = (
     datasets.router,
     training.router,
     training.curves,
+    adapters.router,
     health.router,
 )
 

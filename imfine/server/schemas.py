@@ -93,8 +93,22 @@ class Bands(In):
     eps: list[float] | None = None
 
 
+class DeltaBands(In):
+    """One factor a layer."""
+
+    attn: list[float] | None = None
+    mlp: list[float] | None = None
+
+
+class DeltaIn(In):
+    """In layer i the delta's strength is `strength` × `bands` of its part there."""
+
+    strength: float
+    bands: DeltaBands | None = None
+
+
 class RecipeIn(In):
-    """Gains; whatever is left out is neutral."""
+    """Gains and deltas; whatever is left out is neutral."""
 
     eps: float = 1.0
     attn: float = 1.0
@@ -103,6 +117,11 @@ class RecipeIn(In):
     style: float = Field(default=0.0, description="of image models; −1 to 1, 0 is neutral")
     bands: Bands | None = None
     points: dict[str, float] | None = Field(default=None, examples=[{"o": 0.8, "4.q": 1.2, "4.o.h3": 0.0}])
+    deltas: dict[str, float | DeltaIn] | None = Field(
+        default=None,
+        description="the model's deltas by id: −2 to 2, 0 is the original, 1 the trained model",
+        examples=[{"my-training": 0.5}],
+    )
 
 
 class SamplingIn(In):
@@ -720,21 +739,53 @@ class CardList(Out):
     items: list[Card]
 
 
+class Delta(Out):
+    """What a training or an adapter changes in a model: a knob of its own."""
+
+    id: str
+    kind: Literal["trained", "adapter", "slider"]
+    method: Literal["full", "lora", "dora"]
+    parts: list[Literal["attn", "mlp"]] = Field(description="what it changes of them")
+    tensors: int = Field(description="of the model's, that it changes")
+    size: int = Field(description="bytes")
+    low: float = Field(description="where its slider begins")
+    high: float
+    label: dict[str, str] | None = Field(description="by language; null: its id is its name")
+
+
 class ModelDetail(Out):
     card: Card
     layout: Layout
     tensors: int | None = Field(description="null until the model is on this disk")
+    deltas: list[Delta]
+    parent: str | None = Field(description="the model it was trained from, whose delta it is too")
+
+
+class Adapter(Out):
+    """An adapter that was given, as a delta of its model; `reason` where it cannot be turned any more."""
+
+    id: str
+    model: str
+    file: str | None = Field(description="what it was called")
+    created: str | None
+    delta: Delta | None
+    reason: ErrorBody | None
+
+
+class AdapterList(Out):
+    items: list[Adapter]
 
 
 class TouchedTensor(BaseModel):
     """One `factor` for the whole tensor, `factors` where its parts differ, or TONE's `matrix` along its
-    outputs."""
+    outputs; `strengths` of the deltas that change it, by id."""
 
     name: str
     part: str
     factor: float | None = None
     factors: dict[str, float] | None = None
     matrix: list[list[float]] | None = None
+    strengths: dict[str, float] | None = None
 
 
 class EpsChange(BaseModel):

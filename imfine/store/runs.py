@@ -164,6 +164,24 @@ def named(connection: Connection, name: str) -> str | None:
     )
 
 
+def turning(connection: Connection, delta: str) -> str | None:
+    """A run that waits or runs and whose recipes name this delta."""
+    named = json.dumps(delta, ensure_ascii=False)[1:-1]
+    found = connection.execute(
+        select(runs.c.id, runs.c.request).where(
+            runs.c.kind != "train",
+            runs.c.state.in_(("queued", "running")),
+            runs.c.request.contains(named, autoescape=True),
+        )
+    )
+    for run_id, request in found:
+        asked = json.loads(request)
+        recipes = [asked.get("recipe") or {}, *(lane["recipe"] for lane in asked.get("lanes") or ())]
+        if any(delta in recipe.get("deltas", {}) for recipe in recipes):
+            return str(run_id)
+    return None
+
+
 def counts(connection: Connection) -> Mapping[str, int]:
     """state → how many runs."""
     rows = connection.execute(select(runs.c.state, func.count()).group_by(runs.c.state))

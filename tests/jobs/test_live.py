@@ -19,6 +19,7 @@ class Request:
     tokens: int = 3
     lanes: list[str] = field(default_factory=lambda: ["base", "tuned"])
     wrong: Exception | None = None
+    delta: int = 0  # bytes of one that it names
 
 
 class Decoder:
@@ -27,6 +28,7 @@ class Decoder:
     def __init__(self, source: "Source") -> None:
         self.source = source
         self.open: dict[str, tuple[Request, int]] = {}
+        self.delta_bytes = 0
 
     @property
     def rows(self) -> int:
@@ -35,6 +37,11 @@ class Decoder:
     @property
     def free_rows(self) -> int:
         return self.source.max_rows - self.rows
+
+    def prepare(self, request: Request) -> Iterator[Phase]:
+        if request.delta:
+            yield Phase("loading", request.delta, request.delta)
+            self.delta_bytes += request.delta
 
     def join(self, request_id: str, request: Request) -> None:
         if isinstance(request.wrong, Invalid):
@@ -236,6 +243,19 @@ def test_the_longest_idle_model_goes_when_memory_is_wanted(source):
     wait_for(lambda: live.warm == ["n", "o"])
     everything(live.submit(source, "again", Request()))
     assert source.opened == 2
+
+
+def test_a_delta_counts_as_memory_and_idle_models_go_for_it(source):
+    live = Live(25)
+    other = Source("n", gate=source.gate, may_open=source.may_open)
+    for each in (other, source):
+        everything(live.submit(each, each.name, Request()))
+    assert live.warm == ["m", "n"]
+    events = everything(live.submit(source, "with-delta", Request(delta=6)))
+    assert events[0] == Phase("loading", 6, 6)
+    wait_for(lambda: live.warm == ["m"])
+    everything(live.submit(source, "again", Request()))
+    assert source.opened == 1
 
 
 def test_a_model_that_finds_no_room_waits_for_the_busy_one_and_can_be_given_up(source):

@@ -35,7 +35,9 @@ def encode(model: ImageModel, texts: Sequence[Text]) -> list[Encoding]:
     keys: dict[Text, Any] = {}
     for text in dict.fromkeys(texts):
         recipe = text.recipe if touches_encoders(model, text.recipe) else Recipe()
-        keys[text] = (model.checksum, model.dtype, recipe, text.words, text.negative and not text.words)
+        stamps = tuple(model.equalizer.deltas[id].stamp for id in recipe.named_deltas)
+        zeros = text.negative and not text.words
+        keys[text] = (model.checksum, model.dtype, recipe, stamps, text.words, zeros)
         if (kept := model.kept.encodings.find(keys[text])) is not None:
             found[text] = kept
     new = [text for text in keys if text not in found]

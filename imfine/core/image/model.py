@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import nn
 
 from imfine.core.image.kept import Kept
+from imfine.settings import Settings
 
 
 class Equalizer(Protocol):
+    deltas: dict[str, Any]
+
+    @property
+    def delta_bytes(self) -> int: ...
+    @property
+    def known_deltas(self) -> list[Any]: ...
     def plan(self, recipes: Sequence[Any]) -> Any: ...
     def applied(self, plan: Any) -> AbstractContextManager[None]: ...
 
@@ -47,6 +55,10 @@ class ImageModel(Protocol):
     def equalizer(self) -> Equalizer: ...
     @property
     def kept(self) -> Kept: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def settings(self) -> Settings: ...
 
 
 def parts(model: ImageModel) -> dict[str, nn.Module]:

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 import torch
 
+from imfine.core.deltas.loaded import load_deltas
 from imfine.core.events import Event, Phase, Preview, Result
 from imfine.core.image import png
 from imfine.core.image.decode import decode
@@ -55,6 +56,19 @@ class Painter:
     @property
     def busy(self) -> bool:
         return bool(self._work)
+
+    @property
+    def delta_bytes(self) -> int:
+        return self.model.equalizer.delta_bytes
+
+    def prepare(self, request: ImageRequest) -> Iterator[Phase]:
+        """Reads the deltas that the request's recipes name, and the model does not have in memory yet.
+
+        Raises: RecipeError (no such delta), AdapterError, ModelBroken, OutOfMemory.
+        """
+        lanes = [lane for opened, _ in self._work for lane in opened.request.lanes]
+        in_use = {id for lane in lanes for id in lane.recipe.named_deltas}
+        yield from load_deltas(self.model, [lane.recipe for lane in request.lanes], in_use)
 
     def join(self, request_id: str, request: ImageRequest) -> None:
         """Takes a request in; its first events come with the next step that is its own.

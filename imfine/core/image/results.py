@@ -115,7 +115,7 @@ def _result(opened: Opened, measured: dict[int, list[PictureMeasures]]) -> Pictu
         recipe=recipe.to_json(),
         seed=opened.seed,
         lanes=lanes,
-        manifest=manifest(model.layout, recipe, shapes),
+        manifest=manifest(model.layout, recipe, shapes, model.equalizer.known_deltas),
         timing={**opened.timing, "total_s": opened.seconds},
         checksum=_checksum(opened),
         versions={

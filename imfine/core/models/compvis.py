@@ -133,6 +133,31 @@ def _unet(words: list[Any], config: Mapping[str, Any]) -> Names | None:
     return None if new is None else (f"{new}.{of}",)
 
 
+def compvis_name(module: str, each: int) -> str | None:
+    """The other way round, of a module of the UNet; `each`: a block's layers, and one. None: not known."""
+    match module.split("."):
+        case ["down_blocks", i, "attentions" | "resnets" as kind, j, *rest]:
+            block = f"input_blocks.{1 + int(i) * each + int(j)}"
+        case ["up_blocks", i, "attentions" | "resnets" as kind, j, *rest]:
+            block = f"output_blocks.{int(i) * each + int(j)}"
+        case ["mid_block", "attentions", _, *rest]:
+            return _joined("middle_block", 1, *rest)
+        case ["mid_block", "resnets", j, *rest]:
+            inner = _resnet_name(rest)
+            return None if inner is None else _joined("middle_block", 2 * int(j), *inner)
+        case _:
+            outer = {new: old for old, new in OUTER.items()}.get(module)
+            return None if outer is None else _joined(*outer)
+    if kind == "attentions":
+        return _joined(block, 1, *rest)
+    inner = _resnet_name(rest)
+    return None if inner is None else _joined(block, 0, *inner)
+
+
+def _resnet_name(rest: list[str]) -> tuple[Any, ...] | None:
+    return {new: old for old, new in RESNET.items()}.get(".".join(rest))
+
+
 def _resnet(block: str, rest: list[Any]) -> str | None:
     new = RESNET.get(tuple(rest))
     return None if new is None else f"{block}.{new}"

@@ -18,6 +18,7 @@ from typing import Any
 from imfine.errors import NotKept, SetupError
 
 ORIGIN = "origin.json"  # where a folder's model came from, and the hashes of its files
+FACTS = "imfine-train.json"  # what a folder was trained from, and how
 
 
 @contextmanager
@@ -74,6 +75,14 @@ def read_origin(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return None
+
+
+def converted_dir(file: Path, home: Path) -> Path:
+    """Where a model's file is kept as a folder: by path, size and time, so that another file is another
+    folder."""
+    stat = file.stat()
+    key = hashlib.sha256(f"{file.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}".encode()).hexdigest()[:16]
+    return home / "converted" / f"{file.stem}-{key}"
 
 
 def sha256(file: Path) -> str:

@@ -29,12 +29,12 @@ from imfine.core.lanes import pair
 from imfine.core.models.catalog import Card, find
 from imfine.core.models.checksum import checksum
 from imfine.core.models.fingerprint import fingerprint
-from imfine.core.models.folders import locked, need_disk, read_origin, staged, write_origin
+from imfine.core.models.folders import converted_dir, locked, need_disk, read_origin, staged, write_origin
 from imfine.core.models.gguf import read_gguf
 from imfine.core.models.local import Local, read_local
 from imfine.core.models.module import DTYPES, read_module, read_tokenizer
 from imfine.core.models.packed import pack
-from imfine.core.models.pull import converted_dir, pull
+from imfine.core.models.pull import pull
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.core.text.answers import KeptAnswers
@@ -64,12 +64,14 @@ class LoadedModel:
     card: Card
     path: Path
     kept: KeptAnswers = field(default_factory=KeptAnswers)
+    settings: Settings = field(default_factory=default_settings)  # where its deltas lie
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its weights; tied ones count once."""
+        """Bytes of its weights and of its deltas in memory; tied weights count once."""
         tensors = [*self.module.parameters(), *self.module.buffers()]
-        return sum(tensor.nbytes for tensor in {tensor.data_ptr(): tensor for tensor in tensors}.values())
+        weights = {tensor.data_ptr(): tensor.nbytes for tensor in tensors}
+        return sum(weights.values()) + self.equalizer.delta_bytes
 
     def compare(
         self,
@@ -82,8 +84,8 @@ class LoadedModel:
     ) -> Iterator[Event]:
         """The original's and the tuned model's answers, token by token and side by side.
 
-        `knobs` are a recipe's parts: eps, attn, mlp, bands, points. Lane 0 is the original, lane 1 the
-        tuned model.
+        `knobs` are a recipe's parts: eps, attn, mlp, bands, points, deltas. Lane 0 is the original, lane 1
+        the tuned model.
         Raises: RecipeError, SamplingError, Invalid, PromptTooLong.
         """
         from imfine.core.text.generate import TextRequest, generate
@@ -125,7 +127,7 @@ def load(
     memory.check_fits(card.id, local.parameters, local.layout, dtype, _room(device))
     folder = local.path
     if folder.is_file():
-        folder = converted_dir(local.path, settings)
+        folder = converted_dir(local.path, settings.home)
         yield from _converted(local, folder, settings)
     if isinstance(local.layout, ImageLayout):
         from imfine.core.models.load_image import read_pictures  # diffusers
@@ -158,6 +160,7 @@ def load(
         fingerprint=fingerprint(module),
         card=replace(card, dtype=dtype, memory_needed=memory.needed(local.parameters, local.layout, dtype)),
         path=folder,
+        settings=settings,
     )
 
 

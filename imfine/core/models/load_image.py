@@ -28,6 +28,7 @@ from imfine.core.models.module import BUILDING, DTYPES, apply_norm_eps, quiet
 from imfine.core.models.pictures import parts_of, tokenizers_of
 from imfine.core.models.weights import INDEX, broken, read_json, weight_files
 from imfine.settings import Settings
+from imfine.settings import settings as default_settings
 
 CLASSES: dict[str, Any] = {
     "UNet2DConditionModel": UNet2DConditionModel,
@@ -58,12 +59,14 @@ class LoadedImageModel:
     card: Card
     path: Path
     kept: Kept = field(default_factory=Kept)
+    settings: Settings = field(default_factory=default_settings)  # where its deltas lie
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its weights."""
+        """Bytes of its weights and of its deltas in memory."""
         modules: tuple[nn.Module, ...] = (self.unet, *self.text_encoders, self.vae)
-        return sum(p.nbytes for module in modules for p in (*module.parameters(), *module.buffers()))
+        weights = sum(p.nbytes for module in modules for p in (*module.parameters(), *module.buffers()))
+        return weights + self.equalizer.delta_bytes
 
     def compare(self, prompt: str, **asked: Any) -> Iterator[Event]:
         """core.image.generate.compare: the original's and the tuned model's pictures, side by side."""
@@ -111,6 +114,7 @@ def read_pictures(
         fingerprints={part: fingerprint(module) for part, module in modules.items()},
         card=replace(card, dtype=dtype, memory_needed=memory.needed(local.parameters, layout, dtype)),
         path=folder,
+        settings=settings,
     )
 
 

@@ -30,7 +30,7 @@ class PackedLinear(nn.Linear):
     def __deepcopy__(self, memo: dict[int, Any]) -> nn.Linear:
         copied = nn.Linear.__new__(nn.Linear)
         memo[id(self)] = copied
-        state = {key: value for key, value in self.__dict__.items() if key != "packed"}
+        state = {key: value for key, value in self.__dict__.items() if key not in ("packed", "forward")}
         copied.__dict__.update(deepcopy(state, memo))
         return copied
 

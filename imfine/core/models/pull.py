@@ -6,7 +6,6 @@ Checks memory and disk before the first byte of weights. Needs no torch, but for
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from imfine.core import memory
 from imfine.core.events import Phase
@@ -40,13 +39,3 @@ def pull(card: Card, settings: Settings) -> Iterator[Phase]:
     if ref.file is None:
         hub.check_configs(remote)
     yield from hub.fetch(remote)
-
-
-def converted_dir(file: Path, settings: Settings) -> Path:
-    """Where a model's file is kept as a folder: by path, size and time, so that another file is another
-    folder."""
-    import hashlib
-
-    stat = file.stat()
-    key = hashlib.sha256(f"{file.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}".encode()).hexdigest()[:16]
-    return settings.home / "converted" / f"{file.stem}-{key}"

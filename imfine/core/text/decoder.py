@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from imfine.core.events import Candidate, Event
+from imfine.core.deltas.loaded import load_deltas
+from imfine.core.events import Candidate, Event, Phase
 from imfine.core.lanes import BreaksOff, never
 from imfine.core.text.answers import Answer
 from imfine.core.text.cache import BrokenOff, may_break_off
@@ -66,12 +67,25 @@ class Decoder:
         is held back."""
         return bool(self._batch or self._waiting or self._finishing or self._out)
 
+    @property
+    def delta_bytes(self) -> int:
+        return self.model.equalizer.delta_bytes
+
+    def prepare(self, request: TextRequest) -> Iterator[Phase]:
+        """Reads the deltas that the request's recipes name, and the model does not have in memory yet.
+
+        Raises: RecipeError (no such delta), AdapterError, ModelBroken, OutOfMemory.
+        """
+        others = [*self._waiting, *(opened for opened, _ in (*self._batch, *self._finishing))]
+        in_use = {id for opened in others for lane in opened.request.lanes for id in lane.recipe.named_deltas}
+        yield from load_deltas(self.model, [lane.recipe for lane in request.lanes], in_use)
+
     def join(self, request_id: str, request: TextRequest) -> None:
         """Takes a request in; its first tokens come with the next step.
 
         Raises:
             Invalid: an empty prompt, turns that the chat template refuses, too many lanes.
-            RecipeError: a recipe that does not fit the model.
+            RecipeError: a recipe that does not fit the model, or a delta of it that was not prepared.
             PromptTooLong: a prompt that fills the context window.
             OutOfMemory: the keys and values of so many lanes and tokens do not fit.
         """

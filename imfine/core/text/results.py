@@ -79,7 +79,7 @@ def _result(model: LoadedModel, opened: Opened, measured: Sequence[Measures]) ->
         recipe=recipe.to_json(),
         seed=opened.seed,
         lanes=lanes,
-        manifest=manifest(model.layout, recipe, shapes),
+        manifest=manifest(model.layout, recipe, shapes, model.equalizer.known_deltas),
         timing=opened.timing(),
         checksum=checksum,
         versions={

@@ -17,9 +17,9 @@ from imfine.core.data.ingest import ingest
 from imfine.core.events import Notice, Phase
 from imfine.core.models.catalog import check_name, find, layout_of
 from imfine.core.models.checksum import checksum
-from imfine.core.models.folders import read_origin
+from imfine.core.models.folders import converted_dir, read_origin
 from imfine.core.models.local import read_local
-from imfine.core.models.pull import converted_dir, pull
+from imfine.core.models.pull import pull
 from imfine.core.train import checkpoint
 from imfine.core.train.events import ProbeResult, TrainEvent
 from imfine.core.train.fit import check_fits
@@ -169,7 +169,7 @@ def _folder(path: Path, settings: Settings) -> Path:
     """
     if path.is_dir():
         return path
-    folder = converted_dir(path, settings)
+    folder = converted_dir(path, settings.home)
     if read_origin(folder) is None:
         raise ModelRefused(
             f"{path.name} is a GGUF file",

@@ -16,7 +16,7 @@ from typing import Any
 
 from imfine.core.events import Phase
 from imfine.core.families import stored
-from imfine.core.models.folders import locked, need_disk, staged, sync
+from imfine.core.models.folders import FACTS, locked, need_disk, staged, sync
 from imfine.core.models.rewrite import Change, check_changeable, rewritten
 from imfine.core.models.weights import read_folder, weight_files
 from imfine.core.train.card import card_of
@@ -27,7 +27,6 @@ from imfine.core.train.learner import Learner, Parent
 from imfine.core.train.targets import targets
 from imfine.errors import Conflict
 
-FACTS = "imfine-train.json"
 COPIED = (
     "config.json", "generation_config.json", "processor_config.json", "imfine.json",
     "*.safetensors.index.json",

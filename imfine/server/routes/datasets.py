@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request
-from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, Response
 
 from imfine.core.data.records import parse_columns
 from imfine.core.families import TextLayout
-from imfine.errors import Conflict, Invalid, NotFound, TooLarge
+from imfine.errors import Conflict, Invalid, NotFound
 from imfine.server.artifacts import SHA256
-from imfine.server.body import StrictRoute, drained
+from imfine.server.body import StrictRoute
 from imfine.server.context import Context, Ctx
 from imfine.server.datasets import no_dataset, too_large
 from imfine.server.lifecycle import now_ms
+from imfine.server.receiving import received
 from imfine.server.responses import Json, errors
 from imfine.server.schemas import Dataset, DatasetList, DatasetPreview
 from imfine.store import datasets
@@ -63,30 +62,9 @@ async def create(
     by content. The answer tells what is in it. Data that are here already are not kept twice. What cannot
     be read is 422, with lines and fields in `params.errors`, and nothing is kept."""
     mapping = None if columns is None else parse_columns(columns)
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > ctx.datasets.limit:
-        await _let_finish(request, request.stream())
-        raise too_large(ctx.datasets.limit)
-    with await run_sync(ctx.datasets.upload) as upload:
-        parts = request.stream()
-        try:
-            async for part in parts:
-                await run_sync(upload.write, part)
-        except ClientDisconnect as reason:
-            raise Invalid(
-                "the upload was cut off", remedy="send the file once more", field="body"
-            ) from reason
-        except TooLarge:
-            await _let_finish(request, parts)
-            raise
-        await run_sync(upload.close)
+    async with received(request, ctx.datasets.upload, ctx.datasets.limit, too_large) as upload:
         about = await run_sync(ctx.datasets.store, upload.path, name, mapping)
     return Json(await run_sync(_kept, ctx, about), status_code=201)
-
-
-async def _let_finish(request: Request, parts: AsyncIterator[bytes]) -> None:
-    """A client that still sends reads no answer."""
-    request.scope["state"]["unread"] = not await drained(parts, bytearray())
 
 
 def _kept(ctx: Context, about: dict[str, Any]) -> dict[str, Any]:

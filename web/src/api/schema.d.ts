@@ -474,6 +474,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/adapters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The adapters that were given, by name */
+        get: operations["index_api_adapters_get"];
+        put?: never;
+        /**
+         * Give an adapter: the file is the body
+         * @description A .safetensors file as diffusers or kohya write LoRA, or a zip of PEFT's folder; told by what is in it.
+         *     One of another model is 422, with the shapes it asks for, and nothing is kept.
+         */
+        post: operations["create_api_adapters_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/adapters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete an adapter that no run uses */
+        delete: operations["delete_api_adapters__id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -512,6 +551,30 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Adapter
+         * @description An adapter that was given, as a delta of its model; `reason` where it cannot be turned any more.
+         */
+        Adapter: {
+            /** Id */
+            id: string;
+            /** Model */
+            model: string;
+            /**
+             * File
+             * @description what it was called
+             */
+            file: string | null;
+            /** Created */
+            created: string | null;
+            delta: components["schemas"]["Delta"] | null;
+            reason: components["schemas"]["ErrorBody"] | null;
+        };
+        /** AdapterList */
+        AdapterList: {
+            /** Items */
+            items: components["schemas"]["Adapter"][];
+        };
         /**
          * Bands
          * @description One factor a layer.
@@ -663,6 +726,72 @@ export interface components {
             rows: components["schemas"]["RowPreview"][];
             /** @description null without a text model */
             tokens: components["schemas"]["TokenCount"] | null;
+        };
+        /**
+         * Delta
+         * @description What a training or an adapter changes in a model: a knob of its own.
+         */
+        Delta: {
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "trained" | "adapter" | "slider";
+            /**
+             * Method
+             * @enum {string}
+             */
+            method: "full" | "lora" | "dora";
+            /**
+             * Parts
+             * @description what it changes of them
+             */
+            parts: ("attn" | "mlp")[];
+            /**
+             * Tensors
+             * @description of the model's, that it changes
+             */
+            tensors: number;
+            /**
+             * Size
+             * @description bytes
+             */
+            size: number;
+            /**
+             * Low
+             * @description where its slider begins
+             */
+            low: number;
+            /** High */
+            high: number;
+            /**
+             * Label
+             * @description by language; null: its id is its name
+             */
+            label: {
+                [key: string]: string;
+            } | null;
+        };
+        /**
+         * DeltaBands
+         * @description One factor a layer.
+         */
+        DeltaBands: {
+            /** Attn */
+            attn?: number[] | null;
+            /** Mlp */
+            mlp?: number[] | null;
+        };
+        /**
+         * DeltaIn
+         * @description In layer i the delta's strength is `strength` × `bands` of its part there.
+         */
+        DeltaIn: {
+            /** Strength */
+            strength: number;
+            bands?: components["schemas"]["DeltaBands"] | null;
         };
         /** EpsChange */
         EpsChange: {
@@ -1259,6 +1388,13 @@ export interface components {
              * @description null until the model is on this disk
              */
             tensors: number | null;
+            /** Deltas */
+            deltas: components["schemas"]["Delta"][];
+            /**
+             * Parent
+             * @description the model it was trained from, whose delta it is too
+             */
+            parent: string | null;
         };
         /**
          * Need
@@ -1750,7 +1886,7 @@ export interface components {
         };
         /**
          * RecipeIn
-         * @description Gains; whatever is left out is neutral.
+         * @description Gains and deltas; whatever is left out is neutral.
          */
         RecipeIn: {
             /**
@@ -1791,6 +1927,16 @@ export interface components {
              */
             points?: {
                 [key: string]: number;
+            } | null;
+            /**
+             * Deltas
+             * @description the model's deltas by id: −2 to 2, 0 is the original, 1 the trained model
+             * @example {
+             *       "my-training": 0.5
+             *     }
+             */
+            deltas?: {
+                [key: string]: number | components["schemas"]["DeltaIn"];
             } | null;
         };
         /**
@@ -2395,7 +2541,7 @@ export interface components {
         /**
          * TouchedTensor
          * @description One `factor` for the whole tensor, `factors` where its parts differ, or TONE's `matrix` along its
-         *     outputs.
+         *     outputs; `strengths` of the deltas that change it, by id.
          */
         TouchedTensor: {
             /** Name */
@@ -2410,6 +2556,10 @@ export interface components {
             } | null;
             /** Matrix */
             matrix?: number[][] | null;
+            /** Strengths */
+            strengths?: {
+                [key: string]: number;
+            } | null;
         };
         /**
          * TrainIn
@@ -4770,6 +4920,274 @@ export interface operations {
             };
             /** @description nothing of this id */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    index_api_adapters_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdapterList"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_api_adapters_post: {
+        parameters: {
+            query: {
+                /** @description the model it was made for */
+                model: string;
+                /** @description what its knob is called */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Adapter"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the model has to be fetched, and the Hub cannot be reached */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description there is no room on the disk */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_api_adapters__id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description its name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description contradicts what is already there */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
