@@ -18,6 +18,7 @@ from imfine.server.catalog import Catalog
 from imfine.server.context import Context, known_query, user, worker
 from imfine.server.datasets import Datasets
 from imfine.server.edge import Edge
+from imfine.server.estimates import Estimates
 from imfine.server.hub import Hub
 from imfine.server.leases import Leases, Workers
 from imfine.server.lifecycle import Lifecycle
@@ -93,6 +94,7 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
         catalog=Catalog(settings),
         artifacts=artifacts,
         datasets=datasets,
+        estimates=Estimates(),
         metrics=metrics,
     )
     metrics.watch(
@@ -121,6 +123,7 @@ def _lifespan(context: Context, opened: ExitStack) -> Any:
             reaper.start()
             yield
             context.hub.close()
+            context.estimates.close()
             await asyncio.to_thread(reaper.stop)
             await asyncio.to_thread(context.publisher.stop)
 

@@ -220,6 +220,12 @@ class TrainIn(In):
     page: str | None = Field(default=None, min_length=1, max_length=64)
 
 
+class EstimateIn(In):
+    model: ModelRef
+    revision: str | None = Field(default=None, min_length=1, max_length=200)
+    plan: PlanIn = PlanIn()
+
+
 def _kind_of(body: Any) -> str:
     """What is neither is held against the schema of `generate`, which says what is wrong."""
     kind = body.get("kind") if isinstance(body, dict) else getattr(body, "kind", None)
@@ -683,6 +689,42 @@ class Manifest(Out):
     parameters: int
     share: float
     eps: list[EpsChange]
+
+
+# ---------------------------------------------------------------- training
+
+
+class Trainable(Out):
+    """What a plan trains, and of how much."""
+
+    parameters: int
+    tensors: int
+    all_parameters: int
+    all_tensors: int
+    share: float = Field(description="of the parameters, 0 to 1")
+
+
+class Need(Out):
+    """Bytes."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    working: int = Field(description="what a step holds for a moment")
+    together: int = Field(description="at the worst moment: gradients grow as activations go")
+
+
+class Estimate(Out):
+    trainable: Trainable
+    memory: Need
+    have: int = Field(description="bytes that are free")
+    device: Literal["cpu", "cuda"]
+    fits: bool
+    change: dict[str, Any] | None = Field(
+        description="fields of the plan, changed so that it fits; null where it does, or where nothing helps"
+    )
+    remedy: str | None = Field(description="null where it fits")
 
 
 # ---------------------------------------------------------------- data sets

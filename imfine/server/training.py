@@ -9,7 +9,8 @@ import hashlib
 from typing import Any
 
 from imfine.core import memory
-from imfine.core.models.catalog import NAME
+from imfine.core.families import Layout
+from imfine.core.models.catalog import NAME, Card
 from imfine.core.models.known import SHIPPED, starter
 from imfine.core.recipe import Recipe
 from imfine.core.train.plan import Plan
@@ -18,7 +19,7 @@ from imfine.jobs.names import queue_for
 from imfine.server.context import Context
 from imfine.server.datasets import no_dataset
 from imfine.server.lifecycle import Asked
-from imfine.server.schemas import TrainIn
+from imfine.server.schemas import EstimateIn, TrainIn
 from imfine.store import datasets, runs
 
 NAME_LENGTH = 64  # what a run's name may have
@@ -27,9 +28,7 @@ NAME_LENGTH = 64  # what a run's name may have
 def ask_training(body: TrainIn, ctx: Context) -> Asked:
     """Raises: Invalid, NotFound or Conflict, and what finding the model raises."""
     _check_name(body.name, ctx)
-    plan = Plan.parse({"dtype": memory.default_dtype(), **body.plan.model_dump(exclude_unset=True)})
-    _, layout = ctx.catalog.find(body.model, body.revision)
-    plan.check(layout)
+    _, _, plan = plan_for(body, ctx)
     dataset = _dataset(body.dataset, ctx)
     recipe = Recipe()
     request: dict[str, Any] = {
@@ -52,6 +51,14 @@ def ask_training(body: TrainIn, ctx: Context) -> Asked:
         name=body.name,
         body_hash=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
     )
+
+
+def plan_for(body: TrainIn | EstimateIn, ctx: Context) -> tuple[Card, Layout, Plan]:
+    """The model, and the plan that fits it. Raises: Invalid, and what finding the model raises."""
+    plan = Plan.parse({"dtype": memory.default_dtype(), **body.plan.model_dump(exclude_unset=True)})
+    card, layout = ctx.catalog.find(body.model, body.revision)
+    plan.check(layout)
+    return card, layout, plan
 
 
 def _check_name(name: str, ctx: Context) -> None:

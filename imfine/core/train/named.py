@@ -22,12 +22,14 @@ from imfine.core.models.local import read_local
 from imfine.core.models.pull import converted_dir, pull
 from imfine.core.train import checkpoint
 from imfine.core.train.events import TrainEvent
-from imfine.core.train.fit import Need, check_fits
+from imfine.core.train.fit import check_fits
 from imfine.core.train.home import Home
 from imfine.core.train.loop import Order, train
 from imfine.core.train.plan import Plan
 from imfine.core.train.probe import Pace, probe
 from imfine.core.train.result import free
+from imfine.core.train.room import Need
+from imfine.core.train.room import free as free_memory
 from imfine.errors import Invalid, ModelRefused
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
@@ -106,8 +108,7 @@ def found_parent(
         card = find(model, settings, any_folder=any_folder, revision=revision)
     assert card.path is not None
     folder = _folder(Path(card.path), settings)
-    have, device = (gpus[0].free, "cuda") if (gpus := memory.gpus()) else (memory.available(), "cpu")
-    need = check_fits(read_local(folder), plan, card.id, have, device)
+    need = check_fits(read_local(folder), plan, card.id, *free_memory())
     return Source(card.id, folder, checksum(folder, settings.home)), need
 
 

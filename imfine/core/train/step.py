@@ -18,6 +18,7 @@ from imfine.core.train.feed import Feed
 from imfine.core.train.learner import Learner
 from imfine.core.train.optimizer import adamw
 from imfine.core.train.packing import batch_of
+from imfine.core.train.room import in_words, lighter
 from imfine.core.train.schedule import learning_rate
 from imfine.core.train.tokens import Tokens
 from imfine.errors import OutOfMemory
@@ -95,18 +96,10 @@ def told_out_of_memory(learner: Learner) -> Iterator[None]:
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
         plan, length = learner.plan, learner.plan.tokens(learner.local.layout)
-        if plan.batch > 1:
-            change: dict[str, object] = {"batch": plan.batch // 2, "accumulation": plan.accumulation * 2}
-        elif not plan.checkpointing:
-            change = {"checkpointing": True}
-        elif plan.method == "full":
-            change = {"method": "lora"}
-        else:
-            change = {"length": max(8, length // 2)}
-        words = ", ".join(f"{name} {value}" for name, value in change.items())
+        change = lighter(plan, length)
         raise OutOfMemory(
             f"the memory ran out in a batch of {plan.batch} sequences of up to {length} tokens",
-            remedy=f"go on with {words}",
+            remedy=f"go on with {in_words(change)}",
             field="plan.batch",
             value=plan.batch,
             change=change,

@@ -392,6 +392,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/train/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a plan trains, and the memory it takes
+         * @description Told from shapes: the model need not be on this disk where its config is known. How long it takes is
+         *     told by a run of kind `probe`.
+         */
+        post: operations["estimate_api_train_estimate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -617,6 +638,73 @@ export interface components {
             params: {
                 [key: string]: unknown;
             };
+        };
+        /** Estimate */
+        Estimate: {
+            trainable: components["schemas"]["Trainable"];
+            memory: components["schemas"]["Need"];
+            /**
+             * Have
+             * @description bytes that are free
+             */
+            have: number;
+            /**
+             * Device
+             * @enum {string}
+             */
+            device: "cpu" | "cuda";
+            /** Fits */
+            fits: boolean;
+            /**
+             * Change
+             * @description fields of the plan, changed so that it fits; null where it does, or where nothing helps
+             */
+            change: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Remedy
+             * @description null where it fits
+             */
+            remedy: string | null;
+        };
+        /** EstimateIn */
+        EstimateIn: {
+            /**
+             * Model
+             * @description starter, Hub id or local folder
+             */
+            model: string;
+            /** Revision */
+            revision?: string | null;
+            /**
+             * @default {
+             *       "parts": [
+             *         "attn",
+             *         "mlp"
+             *       ],
+             *       "method": "lora",
+             *       "rank": 8,
+             *       "dropout": 0,
+             *       "schedule": "cosine",
+             *       "warmup": 0.03,
+             *       "weight_decay": 0.01,
+             *       "clip": 1,
+             *       "batch": 4,
+             *       "accumulation": 1,
+             *       "packing": true,
+             *       "checkpointing": false,
+             *       "answers_only": true,
+             *       "eval_share": 0.05,
+             *       "patience": 0,
+             *       "keep": 2,
+             *       "samples": [],
+             *       "sample_tokens": 48,
+             *       "seed": 0,
+             *       "dtype": "float32"
+             *     }
+             */
+            plan: components["schemas"]["PlanIn"];
         };
         /**
          * EvaluatedEvent
@@ -1110,6 +1198,30 @@ export interface components {
              * @description null until the model is on this disk
              */
             tensors: number | null;
+        };
+        /**
+         * Need
+         * @description Bytes.
+         */
+        Need: {
+            /** Weights */
+            weights: number;
+            /** Gradients */
+            gradients: number;
+            /** Optimizer */
+            optimizer: number;
+            /** Activations */
+            activations: number;
+            /**
+             * Working
+             * @description what a step holds for a moment
+             */
+            working: number;
+            /**
+             * Together
+             * @description at the worst moment: gradients grow as activations go
+             */
+            together: number;
         };
         /** NoticeEvent */
         NoticeEvent: {
@@ -2251,6 +2363,25 @@ export interface components {
             epoch: number;
             /** Eta S */
             eta_s: number;
+        };
+        /**
+         * Trainable
+         * @description What a plan trains, and of how much.
+         */
+        Trainable: {
+            /** Parameters */
+            parameters: number;
+            /** Tensors */
+            tensors: number;
+            /** All Parameters */
+            all_parameters: number;
+            /** All Tensors */
+            all_tensors: number;
+            /**
+             * Share
+             * @description of the parameters, 0 to 1
+             */
+            share: number;
         };
         /** Worker */
         Worker: {
@@ -4085,6 +4216,102 @@ export interface operations {
             };
             /** @description a field holds a value that cannot be used */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    estimate_api_train_estimate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EstimateIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Estimate"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the model has to be fetched, and the Hub cannot be reached */
+            424: {
                 headers: {
                     [name: string]: unknown;
                 };
