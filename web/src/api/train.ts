@@ -16,30 +16,7 @@ export type Finding = S["Finding"];
 export type PlanJson = Partial<S["PlanIn"]>;
 export type TrainResult = S["TrainResultEvent"];
 export type TrainRequest = S["TrainRequest"];
-/** Bytes. */
-export type Need = {
-  weights: number;
-  gradients: number;
-  optimizer: number;
-  activations: number;
-  working: number;
-  together: number;
-};
-export type Estimate = {
-  trainable: {
-    parameters: number;
-    tensors: number;
-    all_parameters: number;
-    all_tensors: number;
-    share: number;
-  };
-  memory: Need;
-  have: number;
-  device: "cpu" | "cuda";
-  fits: boolean;
-  change: PlanJson | null;
-  remedy: string | null;
-};
+export type Estimate = Omit<S["Estimate"], "change"> & { change: PlanJson | null };
 export type ProbeResult = {
   type: "probe_result";
   steps: number;
@@ -134,7 +111,10 @@ function read(text: string): unknown {
 export function estimateQuery(model: string, plan: PlanJson) {
   return queryOptions({
     queryKey: ["estimate", model, plan],
-    queryFn: ({ signal }) => post<Estimate>("/api/train/estimate", { model, plan }, signal),
+    queryFn: ({ signal }) =>
+      body(
+        api.POST("/api/train/estimate", { body: { model, plan: plan as S["PlanIn"] }, signal }),
+      ) as Promise<Estimate>,
     staleTime: 10_000, // what is free of the memory changes
     retry: false,
   });

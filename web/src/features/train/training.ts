@@ -33,15 +33,16 @@ const FLUSH_MS = 80; // events of a long log come by the thousand
 
 let unfollow: (() => void) | null = null;
 let waiting: RunEvent[] = [];
-let timer: ReturnType<typeof setTimeout> | undefined;
+let due = false;
 
 function take(event: RunEvent): void {
   waiting.push(event);
-  timer ??= setTimeout(flush, FLUSH_MS);
+  if (!due) setTimeout(flush, FLUSH_MS);
+  due = true;
 }
 
 function flush(): void {
-  timer = undefined;
+  due = false;
   const events = waiting;
   waiting = [];
   const { course } = useTraining.getState();

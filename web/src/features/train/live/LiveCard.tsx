@@ -72,7 +72,7 @@ function Progress({ course }: { course: Course }) {
           ? t("live.queuedNext")
           : t("live.queuedAt", { count: position })
       : t(`live.phase.${known ?? (curve.length > 0 ? "working" : "loading")}`);
-  const counted = phase && phase.total && phase.unit !== "steps" ? phase : null;
+  const counted = phase?.total && phase.unit !== "steps" ? phase : null;
   const amount = counted?.unit === "bytes" ? bytes : number;
   const share = counted ? counted.done / (counted.total ?? 1) : steps > 0 ? curve.last / steps : null;
   return (

@@ -35,9 +35,9 @@ export function LossChart({ course }: { course: Course }) {
     if (!element || !canDraw()) return;
     const made = plots(element, { onAt: setAt, onWindow: setWindow });
     drawing.current = made;
-    const fit = () => made.resize(Math.max(element.clientWidth, 120));
-    fit();
-    const observer = new ResizeObserver(fit);
+    const resize = () => made.resize(Math.max(element.clientWidth, 120));
+    resize();
+    const observer = new ResizeObserver(resize);
     observer.observe(element);
     return () => {
       observer.disconnect();
