@@ -14,7 +14,7 @@ import { DataCard } from "./data/DataCard";
 import { LiveCard } from "./live/LiveCard";
 import { setName, useDraft } from "./logic/draft";
 import { isName, suggestName } from "./logic/name";
-import { lengthOf, planJson } from "./logic/plan";
+import { longestLength, planJson, sizeFor } from "./logic/plan";
 import { obstacles } from "./logic/ready";
 import classes from "./TrainPage.module.css";
 import { open, openLast, start, useTraining } from "./training";
@@ -48,22 +48,29 @@ export default function TrainPage({ model, run, onCompare }: Props) {
   const dataset = datasets.data?.find(({ id }) => id === draft.dataset) ?? null;
   const reader = card?.ready ? model : null; // before it is here, its tokenizer is not known
 
-  const plan = useMemo(() => planJson(draft.plan, layers), [draft.plan, layers]);
+  const [length] = useDebouncedValue(draft.plan.length ?? longestLength(context), SETTLED_MS);
+  const preview = useQuery({
+    ...previewQuery(dataset?.id ?? "", reader, length, FEW),
+    enabled: dataset?.kind === "text",
+  });
+  const counted = preview.data?.tokens ?? null;
+  const told = counted !== null && counted.rows === dataset?.rows ? counted : null; // of all examples
+  const size = sizeFor(draft.plan, context, told);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a size is its two numbers
+  const plan = useMemo(
+    () => planJson(draft.plan, layers, size),
+    [draft.plan, layers, size.batch, size.length],
+  );
   const [settled] = useDebouncedValue(plan, SETTLED_MS);
   const estimate = useQuery({
     ...estimateQuery(model, settled),
     enabled: text,
     placeholderData: keepPreviousData,
   });
-  const [length] = useDebouncedValue(lengthOf(draft.plan, context), SETTLED_MS);
-  const preview = useQuery({
-    ...previewQuery(dataset?.id ?? "", reader, length, FEW),
-    enabled: dataset?.kind === "text",
-  });
-  const counted = preview.data?.tokens ?? null;
 
   const suggested = useMemo(
-    () => suggestName(model, dataset?.name ?? "", models.data?.map(({ id }) => id) ?? []),
+    () => suggestName(model, dataset?.name ?? "trained", models.data?.map(({ id }) => id) ?? []),
     [model, dataset, models.data],
   );
   const name = draft.name ?? suggested;
@@ -120,6 +127,7 @@ export default function TrainPage({ model, run, onCompare }: Props) {
             <WhatCard
               layers={layers}
               context={context}
+              size={size}
               estimate={estimate.data ?? null}
               counting={estimate.isFetching}
             />

@@ -64,7 +64,12 @@ export function ReadyCard({
       />
       {refused ? <ErrorNote error={refused} /> : null}
       <div className={classes.start}>
-        <Button kind="primary" disabled={obstacle !== undefined} busy={starting} onClick={onStart}>
+        <Button
+          kind={dataset === null ? "plain" : "primary"}
+          disabled={obstacle !== undefined}
+          busy={starting}
+          onClick={onStart}
+        >
           <IconPlayerPlay size={18} aria-hidden />
           {t(starting ? "ready.starting" : "ready.start")}
         </Button>

@@ -84,7 +84,7 @@ export function DataCard({ dataset, gone, model, length }: Props) {
       {gone && choosing && state === "idle" ? <p className={classes.quiet}>{t("data.gone")}</p> : null}
       {choosing ? (
         <>
-          <Drop onFile={(given) => void take(given)} />
+          <Drop first={dataset === null} onFile={(given) => void take(given)} />
           <Earlier
             datasets={earlier.data ?? []}
             onChoose={(id) => {

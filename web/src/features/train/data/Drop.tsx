@@ -7,7 +7,10 @@ import classes from "./Data.module.css";
 
 const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
 
-export function Drop({ onFile }: { onFile: (file: File) => void }) {
+type Props = { first: boolean; onFile: (file: File) => void };
+
+/** `first`: there is nothing chosen yet, so that this is what to do. */
+export function Drop({ first, onFile }: Props) {
   const t = useT();
   const field = useRef<HTMLInputElement>(null);
   const [over, setOver] = useState(false);
@@ -50,7 +53,7 @@ export function Drop({ onFile }: { onFile: (file: File) => void }) {
       <p>
         <strong>{t("data.drop")}</strong> {t("data.or")}
       </p>
-      <Button kind="primary" onClick={() => field.current?.click()}>
+      <Button kind={first ? "primary" : "plain"} onClick={() => field.current?.click()}>
         {t("data.choose")}
       </Button>
       <input

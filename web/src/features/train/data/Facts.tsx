@@ -33,7 +33,9 @@ export function Facts({ dataset, model, length }: Props) {
   };
   return (
     <div className={classes.facts}>
-      <p className={classes.file}>{dataset.name}</p>
+      <p className={classes.file}>
+        {dataset.name} <span>{bytes(dataset.bytes)}</span>
+      </p>
       <dl className={classes.list}>
         <div>
           <dt>{t("data.format")}</dt>
@@ -58,10 +60,6 @@ export function Facts({ dataset, model, length }: Props) {
             <dd>{t("data.longestTokens", { count: tokens.longest })}</dd>
           </div>
         ) : null}
-        <div>
-          <dt>{t("data.size")}</dt>
-          <dd>{bytes(dataset.bytes)}</dd>
-        </div>
         {Object.keys(dataset.columns).length > 0 ? (
           <div>
             <dt>{t("data.columns")}</dt>

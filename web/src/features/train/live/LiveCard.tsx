@@ -52,7 +52,7 @@ export function LiveCard({ course, datasetName, onCompare }: Props) {
       <Orders course={course} />
       <Notices course={course} />
       <LossChart course={course} />
-      <Samples samples={course.samples} steps={course.curve.length} />
+      <Samples samples={course.samples} over={over} />
       <RunLog lines={course.lines} />
     </Card>
   );

@@ -4,7 +4,7 @@ import { type Sample, sampledAt } from "../logic/course";
 import { useT } from "../words";
 import classes from "./Samples.module.css";
 
-export function Samples({ samples, steps }: { samples: readonly Sample[]; steps: number }) {
+export function Samples({ samples, over }: { samples: readonly Sample[]; over: boolean }) {
   const t = useT();
   const [chosen, setChosen] = useState<number | null>(null); // null: the latest
   const moments = sampledAt(samples);
@@ -51,7 +51,7 @@ export function Samples({ samples, steps }: { samples: readonly Sample[]; steps:
               {moment > first ? (
                 <Answer title={after} text={now} same={now === before} tuned />
               ) : (
-                <p className={classes.wait}>{steps > 0 ? null : t("samples.waiting")}</p>
+                <p className={classes.wait}>{over ? null : t("samples.waiting")}</p>
               )}
             </div>
           </article>

@@ -2,6 +2,7 @@
  *  are more points than pixels, uPlot draws the smallest and the largest of every pixel's column: nothing is averaged
  *  away, a hundred thousand points take some milliseconds. Knows points, no run. */
 import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
 import type { Evaluation } from "../logic/course";
 import type { Curve } from "../logic/curve";
 

@@ -9,7 +9,7 @@ export const SCHEDULES = ["cosine", "linear", "constant"] as const;
 export const DTYPES = ["auto", "float32", "bfloat16"] as const;
 
 /** Everything the page lets one set. `layers` is a range, both ends in it; null: all. `alpha` and `lr` null: by the
- *  method. `steps` null: by `epochs`, and the other way round nothing. */
+ *  method. `batch` and `length` null: by the data, see `sizeFor`. `steps` null: by `epochs`. */
 export interface Plan {
   parts: Part[];
   layers: [number, number] | null;
@@ -24,7 +24,7 @@ export interface Plan {
   warmup: number;
   weight_decay: number;
   clip: number;
-  batch: number;
+  batch: number | null;
   accumulation: number;
   length: number | null;
   packing: boolean;
@@ -53,7 +53,7 @@ export const DEFAULT_PLAN: Plan = {
   warmup: 0.03,
   weight_decay: 0.01,
   clip: 1,
-  batch: 4,
+  batch: null,
   accumulation: 1,
   length: null,
   packing: true,
@@ -61,7 +61,7 @@ export const DEFAULT_PLAN: Plan = {
   answers_only: true,
   eval_share: 0.05,
   patience: 0,
-  sample_tokens: 48,
+  sample_tokens: 32,
   samples: ["I want to be a superman.", "Why is the sky blue?"],
   seed: 0,
   dtype: "auto",
@@ -112,8 +112,30 @@ const LENGTH = 512;
 
 export const lrOf = ({ lr, method }: Plan): number => lr ?? LR[method];
 export const alphaOf = ({ alpha, rank }: Plan): number => alpha ?? 2 * rank;
-export const lengthOf = ({ length }: Plan, context: number | null): number =>
-  length ?? Math.min(LENGTH, context ?? LENGTH);
+
+export interface Size {
+  batch: number;
+  length: number;
+}
+const BATCH = 4;
+const LENGTHS = [64, 128, 256, LENGTH] as const;
+const STEPS_A_ROUND = 16;
+
+export const longestLength = (context: number | null): number => Math.min(LENGTH, context ?? LENGTH);
+
+/** How much is computed at once. Few examples want small steps: a sequence no longer than the longest example, and at least
+ *  STEPS_A_ROUND steps a round, where there are tokens for so many. `told`: of all examples; null: not known. */
+export function sizeFor(
+  plan: Pick<Plan, "batch" | "length">,
+  context: number | null,
+  told: { tokens: number; longest: number } | null,
+): Size {
+  const most = longestLength(context);
+  const wide = LENGTHS.find((each) => each >= (told?.longest ?? most)) ?? most;
+  const length = plan.length ?? Math.min(wide, most);
+  const fits = (batch: number) => told === null || told.tokens / (batch * length) >= STEPS_A_ROUND;
+  return { length, batch: plan.batch ?? [BATCH, BATCH / 2].find(fits) ?? 1 };
+}
 
 /** The range within a model of `count` layers; a range wholly outside of it is all of them. */
 export function layersWithin(layers: Plan["layers"], count: number): [number, number] {
@@ -122,12 +144,13 @@ export function layersWithin(layers: Plan["layers"], count: number): [number, nu
 }
 
 /** As the API takes it, for a model of `layers` layers (0: not known yet). */
-export function planJson(plan: Plan, layers: number): PlanJson {
+export function planJson(plan: Plan, layers: number, size: Size): PlanJson {
   const { layers: _, epochs, steps, dtype, samples, ...rest } = plan;
   const [from, to] = layersWithin(plan.layers, layers);
   const all = plan.layers === null || layers === 0 || (from === 0 && to === layers - 1);
   return {
     ...rest,
+    ...size,
     layers: all ? null : Array.from({ length: to - from + 1 }, (_each, i) => from + i),
     ...(steps === null ? { epochs } : { steps }),
     samples: samples.map((text) => text.trim()).filter((text) => text !== ""),

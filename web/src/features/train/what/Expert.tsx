@@ -3,7 +3,7 @@ import { number } from "@/shared/i18n/format";
 import { Fold } from "@/shared/ui/Fold";
 import { CheckField, NumberField, SeedField, SelectField } from "@/shared/ui/fields";
 import { setPlan, useDraft } from "../logic/draft";
-import { alphaOf, DTYPES, LIMITS, lengthOf, lrOf, SCHEDULES } from "../logic/plan";
+import { alphaOf, DTYPES, LIMITS, lrOf, SCHEDULES, type Size } from "../logic/plan";
 import { useView } from "../logic/view";
 import { useT } from "../words";
 import classes from "./Expert.module.css";
@@ -15,12 +15,11 @@ const asRate = (value: number): string =>
 const fine = (value: number): number => Number(value.toPrecision(6));
 const FIRST_STEPS = 200;
 
-export function Expert({ context }: { context: number | null }) {
+export function Expert({ context, size }: { context: number | null; size: Size }) {
   const t = useT();
   const plan = useDraft((draft) => draft.plan);
   const { expert: open, set } = useView();
-  const length = lengthOf(plan, context);
-  const field = (name: Exclude<NumberName, "lr" | "alpha" | "epochs" | "steps">) => (
+  const field = (name: Exclude<NumberName, "lr" | "alpha" | "epochs" | "steps" | "batch">) => (
     <NumberField
       key={name}
       name={t(`expert.${name}`)}
@@ -38,7 +37,11 @@ export function Expert({ context }: { context: number | null }) {
       onChange={(checked) => setPlan({ [name]: checked })}
     />
   );
-  const summary = t("expert.summary", { lr: asRate(lrOf(plan)), batch: plan.batch, length: number(length) });
+  const summary = t("expert.summary", {
+    lr: asRate(lrOf(plan)),
+    batch: size.batch,
+    length: number(size.length),
+  });
   return (
     <Fold title={t("expert.title")} summary={summary} open={open} onToggle={() => set({ expert: !open })}>
       <h3 className={classes.group}>{t("expert.groups.learn")}</h3>
@@ -101,12 +104,18 @@ export function Expert({ context }: { context: number | null }) {
       )}
       <h3 className={classes.group}>{t("expert.groups.machine")}</h3>
       <div className={classes.fields}>
-        {field("batch")}
+        <NumberField
+          name={t("expert.batch")}
+          help={t("expert.batchHelp")}
+          value={size.batch}
+          limits={LIMITS.batch}
+          onChange={(batch) => setPlan({ batch })}
+        />
         {field("accumulation")}
         <NumberField
           name={t("expert.length")}
           help={t("expert.lengthHelp")}
-          value={length}
+          value={size.length}
           limits={{ min: 8, max: context ?? 1_000_000, step: 1 }}
           onChange={(tokens) => setPlan({ length: tokens })}
         />

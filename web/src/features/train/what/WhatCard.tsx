@@ -5,7 +5,7 @@ import { Card } from "@/shared/ui/Card";
 import { NumberField } from "@/shared/ui/fields";
 import { Help } from "@/shared/ui/Help";
 import { setGoal, setPlan, useDraft } from "../logic/draft";
-import { GOAL_SETS, GOALS, goalOf, LIMITS, layersWithin, METHODS, type Part } from "../logic/plan";
+import { GOAL_SETS, GOALS, goalOf, LIMITS, layersWithin, METHODS, type Part, type Size } from "../logic/plan";
 import frame from "../TrainPage.module.css";
 import { Choice } from "../ui/Choice";
 import { useT } from "../words";
@@ -14,11 +14,17 @@ import { LayerStrip } from "./LayerStrip";
 import { Questions } from "./Questions";
 import classes from "./WhatCard.module.css";
 
-type Props = { layers: number; context: number | null; estimate: Estimate | null; counting: boolean };
+type Props = {
+  layers: number;
+  context: number | null;
+  size: Size;
+  estimate: Estimate | null;
+  counting: boolean;
+};
 
 const CHOICES = { attn: ["attn"], mlp: ["mlp"], both: ["attn", "mlp"] } as const;
 
-export function WhatCard({ layers, context, estimate, counting }: Props) {
+export function WhatCard({ layers, context, size, estimate, counting }: Props) {
   const t = useT();
   const plan = useDraft((draft) => draft.plan);
   const goal = goalOf(plan);
@@ -97,7 +103,7 @@ export function WhatCard({ layers, context, estimate, counting }: Props) {
         ) : null}
       </p>
       <Questions />
-      <Expert context={context} />
+      <Expert context={context} size={size} />
     </Card>
   );
 }
