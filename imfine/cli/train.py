@@ -169,14 +169,14 @@ def _estimate(model: str, data: list[Path], name: str, changes: dict[str, Any], 
     last: Any = None
     for step in estimate_named(model, data, name, changes):
         last = step
-    need, pace = last
+    need, told = last
     if json:
-        _line({"type": "estimate", "memory": need.to_json(), "seconds": pace.seconds, **asdict(pace)})
+        _line({**asdict(told), "type": "estimate", "memory": need.to_json()})
         return
     typer.echo(f"memory  {size_of(need.together)}: weights {size_of(need.weights)}, optimizer")
     typer.echo(f"        {size_of(need.optimizer)}, activations {size_of(need.activations)}")
-    typer.echo(f"time    {_time(pace.seconds)}: {pace.steps:,} steps of {pace.step_s:.2f} s,")
-    typer.echo(f"        {pace.evaluations} evaluations of {pace.evaluation_s:.1f} s")
+    typer.echo(f"time    {_time(told.seconds)}: {told.steps:,} steps of {told.step_s:.2f} s,")
+    typer.echo(f"        {told.evaluations} evaluations of {told.evaluation_s:.1f} s")
 
 
 def _shown(events: Iterator[TrainEvent]) -> Any:

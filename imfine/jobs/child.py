@@ -1,4 +1,5 @@
-"""`python -m imfine.jobs.child`: one training run, in a process that may take all memory or die.
+"""`python -m imfine.jobs.child`: one run that trains, or measures how long that would take, in a process that
+may take all memory or die.
 
 Reads the job as a line of JSON, then orders (save, pause, cancel), each a line. Writes events as lines of
 JSON, and an error as {"type": "error", …}. Its input is its leash: when it closes, the worker is gone.
@@ -11,15 +12,19 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 from imfine.core import memory
 from imfine.core.data.dataset import open_dataset
-from imfine.core.train.events import TrainEvent, TrainResult, to_json
+from imfine.core.train.data import Data
+from imfine.core.train.events import ProbeResult, TrainEvent, TrainResult, to_json
 from imfine.core.train.home import Home
+from imfine.core.train.learner import Parent
 from imfine.core.train.loop import Order, train
 from imfine.core.train.named import found_parent
 from imfine.core.train.plan import Plan
+from imfine.core.train.probe import probe
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.settings import settings
 
@@ -40,17 +45,31 @@ class Orders:
         os._exit(1)
 
 
-def work(job: dict[str, Any], orders: Orders) -> Iterator[TrainEvent]:
+def work(job: dict[str, Any], orders: Orders) -> Iterator[TrainEvent | ProbeResult]:
     at, asked = settings(), job["request"]
-    out_dir = (at.models_dir / asked["name"]).absolute()
-    resume = job["attempt"] > 1
-    _own(Home(out_dir), job["run"])
-    plan = Plan.parse(asked["plan"])
+    plan, trains = Plan.parse(asked["plan"]), job["kind"] == "train"
+    out_dir = (at.models_dir / asked["name"]).absolute() if trains else None
+    if out_dir is not None:
+        _own(Home(out_dir), job["run"])
     parent, _ = yield from found_parent(
         asked["model"], plan, at, revision=asked["revision"], any_folder=False
     )
     data = open_dataset(at.home / "datasets" / asked["dataset"])
-    yield from train(parent, data, plan, out_dir, resume=resume, stop=lambda: orders.last)
+    if out_dir is None:
+        yield from _measured(parent, data, plan, Path(job["folder"]), orders)
+    else:
+        resume = job["attempt"] > 1
+        yield from train(parent, data, plan, out_dir, resume=resume, stop=lambda: orders.last)
+
+
+def _measured(
+    parent: Parent, data: Data, plan: Plan, folder: Path, orders: Orders
+) -> Iterator[TrainEvent | ProbeResult]:
+    """Until somebody has another order."""
+    for event in probe(parent, data, plan, folder):
+        if orders.last != "go":
+            return
+        yield event
 
 
 def _own(home: Home, run: str) -> None:

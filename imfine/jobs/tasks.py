@@ -22,7 +22,7 @@ from imfine.jobs import names
 from imfine.jobs.client import Claim, Client, Gone, Terms
 from imfine.jobs.live import Left, Submission
 from imfine.jobs.reporter import Reporter
-from imfine.jobs.training import Died, Trained, Training, as_json
+from imfine.jobs.training import Died, Done, Training, as_json
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Runner:
         except Gone:
             log.info("run %s: attempt %d is not ours any more", report.claim.run, report.claim.attempt)
 
-    def _follow(self, claim: Claim, report: Reporter) -> Result | Trained | None:
+    def _follow(self, claim: Claim, report: Reporter) -> Result | Done | None:
         """The run's result; None: it was cancelled."""
         if claim.kind not in self.kinds:
             raise Invalid(
@@ -135,7 +135,7 @@ class Runner:
             while True:
                 event = submission.get(min(report.due_in(), LOOK_S))
                 while event is not None:
-                    if isinstance(event, Result | Trained):
+                    if isinstance(event, Result | Done):
                         report.flush()  # pictures are on their way yet, and a cancel keeps them from it
                         return None if report.cancelled.is_set() else event
                     report.add(event)
@@ -180,7 +180,7 @@ def _take_along(submission: Work, report: Reporter, seconds: float) -> None:
             event = submission.get(LOOK_S)
         except (Left, Died, ImfineError):
             return
-        if event is not None and not isinstance(event, Result | Trained):
+        if event is not None and not isinstance(event, Result | Done):
             report.add(event)
 
 

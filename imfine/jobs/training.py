@@ -1,4 +1,4 @@
-"""Runs of kind `train`, seen from the worker: a child process that trains, as `tasks` follows a run.
+"""Runs of kind `train` and `probe`, seen from the worker: a child process, as `tasks` follows a run.
 
 The child may take all memory or die: its own. Its standard input is its leash and takes orders, its standard
 output gives events as lines of JSON (see `child`). Steps that come together are one event. Knows no server.
@@ -27,6 +27,7 @@ from imfine.settings import Settings
 TOGETHER_S = 0.25  # steps are gathered for so long
 END_S = 3.0  # a child that was told to end and does not is killed
 LAST_LINES = 5
+RESULTS = ("train_result", "probe_result")
 
 
 class Died(Exception):
@@ -61,7 +62,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Trained(Told):
+class Done(Told):
     """The result."""
 
 
@@ -75,7 +76,12 @@ class Training:
 
     def __init__(self, claim: Claim, at: Settings) -> None:
         self.progress_at = time.monotonic()
-        self._home = at.models_dir / f".{claim.request['name']}.train"
+        self._probes = claim.kind == "probe"
+        self._folder = (
+            at.home / "probes" / claim.run
+            if self._probes
+            else at.models_dir / f".{claim.request['name']}.train"
+        )
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
         self._steps: list[dict[str, Any]] = []
         self._since = 0.0
@@ -90,7 +96,8 @@ class Training:
             stderr=self._errors,
             process_group=0,  # Ctrl-C is for the worker, which lets it save
         )
-        self._say(json.dumps({"run": claim.run, "attempt": claim.attempt, "request": claim.request}))
+        job = {"kind": claim.kind, "run": claim.run, "attempt": claim.attempt, "request": claim.request}
+        self._say(json.dumps({**job, "folder": str(self._folder)}))
         threading.Thread(target=self._listen, name=f"train-{claim.run}", daemon=True).start()
 
     def get(self, timeout: float) -> Any:
@@ -134,10 +141,12 @@ class Training:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        if self._probes:
+            self.discard()
 
     def discard(self) -> None:
         """The run is given up: nothing of it stays."""
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _order(self, word: str) -> None:
         if word not in self._ordered:
@@ -191,4 +200,6 @@ def _event(line: dict[str, Any]) -> Any:
         return Phase(line["phase"], line["done"], line["total"], line["unit"])
     if line["type"] == "notice":
         return Notice(line["code"], line["message"], line["params"])
-    return (Trained if line["type"] == "train_result" else Told)(line)
+    if line["type"] == "resumed":
+        return Told({"type": "restart", "from": line["step"]})
+    return (Done if line["type"] in RESULTS else Told)(line)

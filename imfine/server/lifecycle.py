@@ -27,7 +27,7 @@ from imfine.store.events import Log, Logged, to_json
 from imfine.store.runs import Head, Whole
 
 Event = Mapping[str, Any]
-RESULTS = ("result", "train_result")
+RESULTS = ("result", "train_result", "probe_result")
 PASSING = "preview"  # told to whoever listens, kept nowhere
 
 
@@ -241,7 +241,8 @@ class Lifecycle:
                 )
                 self.leases.renew(run_id)
                 self._claimed_with[run_id] = message
-                restart = [{"type": "restart", "from": 0}] if run.attempt > 1 else []
+                again = run.attempt > 1 and run.kind != "train"  # whose worker says from which step
+                restart = [{"type": "restart", "from": 0}] if again else []
                 move.append(run, [*restart, state_event(run, None)])
         if refused is not None:
             raise refused

@@ -28,6 +28,7 @@ GUARDED: tuple[APIRouter, ...] = (
     pictures.router,
     datasets.router,
     training.router,
+    training.curves,
     health.router,
 )
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from imfine.errors import ImfineError, Invalid
 
-Kind = Literal["generate", "train"]
+Kind = Literal["generate", "train", "probe"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Dtype = Literal["float32", "bfloat16"]
 ModelKind = Literal["text", "image"]
@@ -220,6 +220,20 @@ class TrainIn(In):
     page: str | None = Field(default=None, min_length=1, max_length=64)
 
 
+class ProbeIn(In):
+    """Some steps of such a training run are taken, and thrown away, to tell how long it would last."""
+
+    kind: Literal["probe"]
+    model: ModelRef
+    revision: str | None = Field(default=None, min_length=1, max_length=200)
+    dataset: str = Field(min_length=1, max_length=64)
+    plan: PlanIn = PlanIn()
+    page: str | None = Field(default=None, min_length=1, max_length=64)
+    replaces: str | None = Field(
+        default=None, min_length=1, max_length=64, description="as in `GenerateIn`: an older probe, say"
+    )
+
+
 class EstimateIn(In):
     model: ModelRef
     revision: str | None = Field(default=None, min_length=1, max_length=200)
@@ -227,13 +241,16 @@ class EstimateIn(In):
 
 
 def _kind_of(body: Any) -> str:
-    """What is neither is held against the schema of `generate`, which says what is wrong."""
+    """What is none of them is held against the schema of `generate`, which says what is wrong."""
     kind = body.get("kind") if isinstance(body, dict) else getattr(body, "kind", None)
-    return "train" if kind == "train" else "generate"
+    return kind if kind in ("train", "probe") else "generate"
 
 
 RunIn = Annotated[
-    Annotated[GenerateIn, Tag("generate")] | Annotated[TrainIn, Tag("train")], Discriminator(_kind_of)
+    Annotated[GenerateIn, Tag("generate")]
+    | Annotated[TrainIn, Tag("train")]
+    | Annotated[ProbeIn, Tag("probe")],
+    Discriminator(_kind_of),
 ]
 
 
@@ -284,6 +301,16 @@ class TrainRequest(Out):
     plan: dict[str, Any] = Field(description="nothing left open but what is null")
 
 
+class ProbeRequest(Out):
+    """As `TrainRequest`, of a run that measures."""
+
+    kind: Literal["probe"]
+    model: str
+    revision: str | None
+    dataset: str
+    plan: dict[str, Any]
+
+
 class PhaseNow(Out):
     phase: str
     done: int
@@ -298,7 +325,9 @@ class RunSummary(Out):
     name: str
     model: str
     page: str | None
-    prompt: str = Field(description="its first 200 characters; of a run that trains: the data set's name")
+    prompt: str = Field(
+        description="its first 200 characters; of a run that trains or measures: the data set's name"
+    )
     recipe: dict[str, Any]
     recipe_hash: str
     attempt: int
@@ -313,8 +342,8 @@ class RunSummary(Out):
 
 class Run(RunSummary):
     prompt: str = Field(description="the whole prompt, or the last message; or the data set's name")
-    request: Annotated[RunRequest | TrainRequest, Field(discriminator="kind")]
-    result: Annotated[ResultEvent | TrainResultEvent, Field(discriminator="type")] | None
+    request: Annotated[RunRequest | TrainRequest | ProbeRequest, Field(discriminator="kind")]
+    result: Annotated[ResultEvent | TrainResultEvent | ProbeResultEvent, Field(discriminator="type")] | None
 
 
 class RunList(Out):
@@ -538,6 +567,26 @@ class RunTrainResultEvent(_Event, TrainResultEvent):
     """`train_result` on the stream, last before the terminal state."""
 
 
+class ProbeResultEvent(Out):
+    """How long a training run would last: `seconds` are `steps` at `step_s`, `evaluations` at `evaluation_s`,
+    and `rest_s` for reading, tokenising and saving."""
+
+    type: Literal["probe_result"]
+    steps: int
+    step_s: float
+    evaluations: int
+    evaluation_s: float
+    rest_s: float
+    seconds: float
+    tokens_per_s: float
+    rows: int = Field(description="that are learned")
+    held_out: int = Field(description="rows that are measured with")
+
+
+class RunProbeResultEvent(_Event, ProbeResultEvent):
+    """`probe_result` on the stream, last before the terminal state."""
+
+
 class StateEvent(_Event):
     """The server's own: a run's state, or its place in the queue, has changed."""
 
@@ -553,7 +602,8 @@ class StateEvent(_Event):
 
 
 class RestartEvent(_Event):
-    """A new attempt begins at `from`: lanes are cleared and charts cut back to it."""
+    """A new attempt begins at `from`: lanes are cleared; charts are cut back to it, the last step that stays.
+    Of a run that trains it comes when the checkpoint has been read."""
 
     model_config = ConfigDict(populate_by_name=True)
     type: Literal["restart"]
@@ -575,6 +625,7 @@ Event = Annotated[
     | SampledEvent
     | SavedEvent
     | RunTrainResultEvent
+    | RunProbeResultEvent
     | StateEvent
     | RestartEvent,
     Field(discriminator="type"),

@@ -6,6 +6,7 @@ Uses the plain half of core; loads no model and reads no data. Every error names
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from imfine.core import memory
@@ -19,7 +20,7 @@ from imfine.jobs.names import queue_for
 from imfine.server.context import Context
 from imfine.server.datasets import no_dataset
 from imfine.server.lifecycle import Asked
-from imfine.server.schemas import EstimateIn, TrainIn
+from imfine.server.schemas import EstimateIn, ProbeIn, TrainIn
 from imfine.store import datasets, runs
 
 NAME_LENGTH = 64  # what a run's name may have
@@ -28,6 +29,15 @@ NAME_LENGTH = 64  # what a run's name may have
 def ask_training(body: TrainIn, ctx: Context) -> Asked:
     """Raises: Invalid, NotFound or Conflict, and what finding the model raises."""
     _check_name(body.name, ctx)
+    return _asked(body, ctx, name=body.name)
+
+
+def ask_probe(body: ProbeIn, ctx: Context) -> Asked:
+    """Raises: as `ask_training`."""
+    return replace(_asked(body, ctx), replaces=body.replaces)
+
+
+def _asked(body: TrainIn | ProbeIn, ctx: Context, **named: str) -> Asked:
     _, _, plan = plan_for(body, ctx)
     dataset = _dataset(body.dataset, ctx)
     recipe = Recipe()
@@ -35,9 +45,9 @@ def ask_training(body: TrainIn, ctx: Context) -> Asked:
         "kind": body.kind,
         "model": body.model,
         "revision": body.revision,
-        "name": body.name,
         "dataset": body.dataset,
         "plan": plan.to_json(),
+        **named,
     }
     return Asked(
         kind=body.kind,
@@ -48,12 +58,12 @@ def ask_training(body: TrainIn, ctx: Context) -> Asked:
         recipe={},
         recipe_hash=recipe.hash,
         request=request,
-        name=body.name,
+        name=named.get("name"),
         body_hash=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
     )
 
 
-def plan_for(body: TrainIn | EstimateIn, ctx: Context) -> tuple[Card, Layout, Plan]:
+def plan_for(body: TrainIn | ProbeIn | EstimateIn, ctx: Context) -> tuple[Card, Layout, Plan]:
     """The model, and the plan that fits it. Raises: Invalid, and what finding the model raises."""
     plan = Plan.parse({"dtype": memory.default_dtype(), **body.plan.model_dump(exclude_unset=True)})
     card, layout = ctx.catalog.find(body.model, body.revision)

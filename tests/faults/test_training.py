@@ -31,10 +31,15 @@ def ready(installation: Installation) -> Installation:
 
 
 def begin(there: Installation, name: str, **plan: Any) -> str:
+    return ask(there, kind="train", name=name, plan={**PLAN, **plan})
+
+
+def ask(there: Installation, **more: Any) -> str:
     data = there.http.post("/api/datasets?name=ships.txt", content=TEXT.encode())
     assert data.status_code in (200, 201), data.text
-    body = {"kind": "train", "model": "gpt2-classics", "name": name, "dataset": data.json()["id"]}
-    answer = there.http.post("/api/runs", json={**body, "plan": {**PLAN, **plan}})
+    answer = there.http.post(
+        "/api/runs", json={"model": "gpt2-classics", "dataset": data.json()["id"], **more}
+    )
     assert answer.status_code == 202, answer.text
     run_id: str = answer.json()["id"]
     return run_id
@@ -108,4 +113,27 @@ def test_cancel_leaves_nothing(ready: Installation) -> None:
     ready.cancel(run)
     ready.wait_state(run, "cancelled")
     assert folders(ready) == set()
+    assert not [each for each in ready.children() if "imfine.jobs.child" in each.cmdline()]
+
+
+def test_a_probe_tells_how_long_it_takes_and_leaves_nothing(ready: Installation) -> None:
+    run = ask(ready, kind="probe", plan=PLAN)
+    ended = ready.wait_state(run, "succeeded", seconds=90)
+    told = ended["result"]
+    assert (told["type"], told["steps"], told["rows"], told["held_out"]) == ("probe_result", 20, 9, 1)
+    assert told["evaluations"] == 11
+    parts = told["steps"] * told["step_s"] + told["evaluations"] * told["evaluation_s"] + told["rest_s"]
+    assert told["seconds"] == pytest.approx(parts)
+    assert {"phase", "probe_result"} <= set(types(ready.log(run)))
+    assert not list((ready.home / "probes").glob("*"))
+    assert folders(ready) == set()
+
+
+def test_a_newer_probe_takes_the_place_of_one_that_runs(ready: Installation) -> None:
+    slow = ask(ready, kind="probe", plan={**PLAN, "batch": 64, "accumulation": 16, "length": 256})
+    wait_event(ready, slow, "phase")
+    quick = ask(ready, kind="probe", plan=PLAN, replaces=slow)
+    ready.wait_state(slow, "cancelled")
+    ready.wait_state(quick, "succeeded", seconds=90)
+    assert not list((ready.home / "probes").glob("*"))
     assert not [each for each in ready.children() if "imfine.jobs.child" in each.cmdline()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from imfine.core import memory
@@ -21,12 +22,12 @@ from imfine.core.models.known import starter
 from imfine.core.models.local import read_local
 from imfine.core.models.pull import converted_dir, pull
 from imfine.core.train import checkpoint
-from imfine.core.train.events import TrainEvent
+from imfine.core.train.events import ProbeResult, TrainEvent
 from imfine.core.train.fit import check_fits
 from imfine.core.train.home import Home
 from imfine.core.train.loop import Order, train
 from imfine.core.train.plan import Plan
-from imfine.core.train.probe import Pace, probe
+from imfine.core.train.probe import probe
 from imfine.core.train.result import free
 from imfine.core.train.room import Need
 from imfine.core.train.room import free as free_memory
@@ -131,14 +132,15 @@ def train_named(
 
 def estimate_named(
     model: str, data: Sequence[str | Path], name: str, changes: Mapping[str, Any]
-) -> Iterator[Phase | Notice | tuple[Need, Pace]]:
+) -> Iterator[Phase | Notice | tuple[Need, ProbeResult]]:
     """What a run would take, by shapes and some steps that are thrown away; it comes last."""
     for each in named(model, data, name, changes):
         if not isinstance(each, Named):
             yield each
             continue
-        for step in probe(each.parent, each.data, each.plan):
-            yield (each.need, step) if isinstance(step, Pace) else step
+        with TemporaryDirectory(prefix="imfine-probe-") as folder:
+            for step in probe(each.parent, each.data, each.plan, Path(folder) / "probe"):
+                yield (each.need, step) if isinstance(step, ProbeResult) else step
 
 
 def _checked(name: str) -> str:

@@ -12,10 +12,10 @@ from imfine.errors import TooLarge
 from imfine.server.asking import MODEL_NAMED, again, ask, explain_too_large
 from imfine.server.body import StrictRoute
 from imfine.server.context import Context, Ctx
-from imfine.server.lifecycle import no_run
+from imfine.server.lifecycle import Asked, no_run
 from imfine.server.responses import Json, errors
-from imfine.server.schemas import Kind, Run, RunIn, RunList, State, TrainIn
-from imfine.server.training import ask_training
+from imfine.server.schemas import GenerateIn, Kind, ProbeIn, Run, RunIn, RunList, State, TrainIn
+from imfine.server.training import ask_probe, ask_training
 from imfine.store import runs
 from imfine.store.runs import Whole
 
@@ -46,7 +46,7 @@ def create(
 ) -> Json:
     """The run is kept before the answer: it waits even where the queue is away. The same Idempotency-Key with
     the same body gives the same run for a day, with another body 409."""
-    asked = ask_training(body, ctx) if isinstance(body, TrainIn) else ask(body, ctx.catalog)
+    asked = _checked(body, ctx)
     run, position = ctx.life.submit(asked, idempotency_key)
     return Json(runs.to_run(run, position), status_code=202)
 
@@ -115,13 +115,17 @@ def run_again(id: RunPath, ctx: Ctx) -> Json:
     """A model is not trained over: 409 while there is one of its name."""
     before, _ = _find(ctx, id)
     request, page = json.loads(before.request), before.head.page
-    asked = (
-        ask_training(TrainIn(**request, page=page), ctx)
-        if before.head.kind == "train"
-        else again(request, page)
-    )
+    kinds = {"train": TrainIn, "probe": ProbeIn}
+    kind = kinds.get(before.head.kind)
+    asked = again(request, page) if kind is None else _checked(kind(**request, page=page), ctx)
     run, position = ctx.life.submit(asked)
     return Json(runs.to_run(run, position), status_code=202)
+
+
+def _checked(body: GenerateIn | TrainIn | ProbeIn, ctx: Context) -> Asked:
+    if isinstance(body, TrainIn):
+        return ask_training(body, ctx)
+    return ask_probe(body, ctx) if isinstance(body, ProbeIn) else ask(body, ctx.catalog)
 
 
 def _find(ctx: Context, run_id: str) -> tuple[Whole, int | None]:

@@ -36,8 +36,10 @@ EVENTS = (
     "evaluated",
     "sampled",
     "saved",
+    "restart",
     "result",
     "train_result",
+    "probe_result",
 )
 RunPath = Annotated[str, Path(max_length=64)]
 Text = Annotated[str, Field(max_length=500)]

@@ -413,6 +413,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{id}/curves.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A training run's curves as CSV
+         * @description Also of a run that goes on. What was not told of a step is left empty.
+         */
+        get: operations["as_csv_api_runs__id__curves_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/tensorboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A training run's curves as TensorBoard reads them
+         * @description Put it in a folder, and name that to `tensorboard --logdir`. Wall times are spread over the run.
+         */
+        get: operations["as_event_file_api_runs__id__tensorboard_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -729,7 +769,7 @@ export interface components {
             /** Tokens */
             tokens: number;
         };
-        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["TrainStepsEvent"] | components["schemas"]["EvaluatedEvent"] | components["schemas"]["SampledEvent"] | components["schemas"]["SavedEvent"] | components["schemas"]["RunTrainResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
+        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["TrainStepsEvent"] | components["schemas"]["EvaluatedEvent"] | components["schemas"]["SampledEvent"] | components["schemas"]["SavedEvent"] | components["schemas"]["RunTrainResultEvent"] | components["schemas"]["RunProbeResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
         /**
          * Finding
          * @description What one should know of the data; not an error.
@@ -1567,6 +1607,118 @@ export interface components {
              */
             data: string;
         };
+        /**
+         * ProbeIn
+         * @description Some steps of such a training run are taken, and thrown away, to tell how long it would last.
+         */
+        ProbeIn: {
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "probe";
+            /**
+             * Model
+             * @description starter, Hub id or local folder
+             */
+            model: string;
+            /** Revision */
+            revision?: string | null;
+            /** Dataset */
+            dataset: string;
+            /**
+             * @default {
+             *       "parts": [
+             *         "attn",
+             *         "mlp"
+             *       ],
+             *       "method": "lora",
+             *       "rank": 8,
+             *       "dropout": 0,
+             *       "schedule": "cosine",
+             *       "warmup": 0.03,
+             *       "weight_decay": 0.01,
+             *       "clip": 1,
+             *       "batch": 4,
+             *       "accumulation": 1,
+             *       "packing": true,
+             *       "checkpointing": false,
+             *       "answers_only": true,
+             *       "eval_share": 0.05,
+             *       "patience": 0,
+             *       "keep": 2,
+             *       "samples": [],
+             *       "sample_tokens": 48,
+             *       "seed": 0,
+             *       "dtype": "float32"
+             *     }
+             */
+            plan: components["schemas"]["PlanIn"];
+            /** Page */
+            page?: string | null;
+            /**
+             * Replaces
+             * @description as in `GenerateIn`: an older probe, say
+             */
+            replaces?: string | null;
+        };
+        /**
+         * ProbeRequest
+         * @description As `TrainRequest`, of a run that measures.
+         */
+        ProbeRequest: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "probe";
+            /** Model */
+            model: string;
+            /** Revision */
+            revision: string | null;
+            /** Dataset */
+            dataset: string;
+            /** Plan */
+            plan: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ProbeResultEvent
+         * @description How long a training run would last: `seconds` are `steps` at `step_s`, `evaluations` at `evaluation_s`,
+         *     and `rest_s` for reading, tokenising and saving.
+         */
+        ProbeResultEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "probe_result";
+            /** Steps */
+            steps: number;
+            /** Step S */
+            step_s: number;
+            /** Evaluations */
+            evaluations: number;
+            /** Evaluation S */
+            evaluation_s: number;
+            /** Rest S */
+            rest_s: number;
+            /** Seconds */
+            seconds: number;
+            /** Tokens Per S */
+            tokens_per_s: number;
+            /**
+             * Rows
+             * @description that are learned
+             */
+            rows: number;
+            /**
+             * Held Out
+             * @description rows that are measured with
+             */
+            held_out: number;
+        };
         /** Ready */
         Ready: {
             /** Ok */
@@ -1622,7 +1774,8 @@ export interface components {
         };
         /**
          * RestartEvent
-         * @description A new attempt begins at `from`: lanes are cleared and charts cut back to it.
+         * @description A new attempt begins at `from`: lanes are cleared; charts are cut back to it, the last step that stays.
+         *     Of a run that trains it comes when the checkpoint has been read.
          */
         RestartEvent: {
             /** Run */
@@ -1702,7 +1855,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "generate" | "train";
+            kind: "generate" | "train" | "probe";
             /**
              * State
              * @enum {string}
@@ -1747,9 +1900,9 @@ export interface components {
             /** Finished At */
             finished_at: string | null;
             /** Request */
-            request: components["schemas"]["RunRequest"] | components["schemas"]["TrainRequest"];
+            request: components["schemas"]["RunRequest"] | components["schemas"]["TrainRequest"] | components["schemas"]["ProbeRequest"];
             /** Result */
-            result: (components["schemas"]["ResultEvent"] | components["schemas"]["TrainResultEvent"]) | null;
+            result: (components["schemas"]["ResultEvent"] | components["schemas"]["TrainResultEvent"] | components["schemas"]["ProbeResultEvent"]) | null;
         };
         /** RunList */
         RunList: {
@@ -1762,6 +1915,45 @@ export interface components {
             next: string | null;
             /** Total */
             total: number;
+        };
+        /**
+         * RunProbeResultEvent
+         * @description `probe_result` on the stream, last before the terminal state.
+         */
+        RunProbeResultEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "probe_result";
+            /** Steps */
+            steps: number;
+            /** Step S */
+            step_s: number;
+            /** Evaluations */
+            evaluations: number;
+            /** Evaluation S */
+            evaluation_s: number;
+            /** Rest S */
+            rest_s: number;
+            /** Seconds */
+            seconds: number;
+            /** Tokens Per S */
+            tokens_per_s: number;
+            /**
+             * Rows
+             * @description that are learned
+             */
+            rows: number;
+            /**
+             * Held Out
+             * @description rows that are measured with
+             */
+            held_out: number;
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
         };
         /**
          * RunRequest
@@ -1870,7 +2062,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "generate" | "train";
+            kind: "generate" | "train" | "probe";
             /**
              * State
              * @enum {string}
@@ -1884,7 +2076,7 @@ export interface components {
             page: string | null;
             /**
              * Prompt
-             * @description its first 200 characters; of a run that trains: the data set's name
+             * @description its first 200 characters; of a run that trains or measures: the data set's name
              */
             prompt: string;
             /** Recipe */
@@ -2113,7 +2305,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "generate" | "train";
+            kind: "generate" | "train" | "probe";
             /** Name */
             name: string;
             /** Model */
@@ -2675,7 +2867,7 @@ export interface operations {
         parameters: {
             query?: {
                 state?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
-                kind?: ("generate" | "train") | null;
+                kind?: ("generate" | "train" | "probe") | null;
                 model?: string | null;
                 /** @description in prompt, name, model and id */
                 q?: string | null;
@@ -2756,7 +2948,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["GenerateIn"] | components["schemas"]["TrainIn"];
+                "application/json": components["schemas"]["GenerateIn"] | components["schemas"]["TrainIn"] | components["schemas"]["ProbeIn"];
             };
         };
         responses: {
@@ -4312,6 +4504,160 @@ export interface operations {
             };
             /** @description the model has to be fetched, and the Hub cannot be reached */
             424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    as_csv_api_runs__id__curves_csv_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the points, by step */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    as_event_file_api_runs__id__tensorboard_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description an event file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
