@@ -53,6 +53,8 @@ function words(event: RunEvent): string {
       return `saved  step ${event.step}`;
     case "train_result":
       return `result ${event.model} · ${event.reason} · ${event.steps} steps · loss ${event.loss_before?.toFixed(4) ?? "–"} → ${event.loss_after?.toFixed(4) ?? "–"}`;
+    case "probe_result":
+      return `result ${event.steps} steps at ${event.step_s.toFixed(3)} s · ${event.evaluations} evaluations at ${event.evaluation_s.toFixed(2)} s · ${Math.round(event.seconds)} s in all`;
     default: // of a server that is newer than this page
       return (event as RunEvent).type;
   }

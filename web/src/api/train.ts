@@ -3,7 +3,7 @@ import { queryOptions } from "@tanstack/react-query";
 import { asImfineError, errorFromBody, ImfineError, isAbort } from "@/shared/errors";
 import { pageId } from "@/shared/pageId";
 import { api, body } from "./client";
-import type { components } from "./schema";
+import type { components, paths } from "./schema";
 import { signedOut } from "./sessionState";
 import { streamOpen } from "./stream/pageStream";
 
@@ -17,17 +17,7 @@ export type PlanJson = Partial<S["PlanIn"]>;
 export type TrainResult = S["TrainResultEvent"];
 export type TrainRequest = S["TrainRequest"];
 export type Estimate = Omit<S["Estimate"], "change"> & { change: PlanJson | null };
-export type ProbeResult = {
-  type: "probe_result";
-  steps: number;
-  step_s: number;
-  evaluations: number;
-  evaluation_s: number;
-  tokens_per_s: number;
-  seconds: number;
-  rows: number;
-  held_out: number;
-};
+export type ProbeResult = S["ProbeResultEvent"];
 export type TrainRun = Omit<S["Run"], "request" | "result"> & {
   request: TrainRequest;
   result: TrainResult | null;
@@ -123,16 +113,25 @@ export function estimateQuery(model: string, plan: PlanJson) {
 /** Asks for a run that trains; its events come on this page's stream, which is open by then. */
 export async function startTraining(asked: TrainAsked): Promise<TrainRun> {
   await streamOpen();
-  return post("/api/runs", { kind: "train", page: pageId, ...asked });
+  return ask({ kind: "train", page: pageId, ...asked });
 }
 
-/** Asks for some steps that are thrown away, to see how long all of them take. */
+/** Asks for some steps that are thrown away, to see how long all of them take; in the place of the measurement before. */
 export async function startProbe(
   asked: Pick<TrainAsked, "model" | "dataset" | "plan"> & { replaces: string | null },
-): Promise<{ id: string }> {
+): Promise<TrainRun> {
   await streamOpen();
-  return post("/api/runs", { kind: "probe", page: pageId, ...asked });
+  return ask({ kind: "probe", page: pageId, ...asked });
 }
+
+type Asked = Extract<
+  NonNullable<paths["/api/runs"]["post"]["requestBody"]>["content"]["application/json"],
+  { kind: "train" | "probe" }
+>;
+const ask = (asked: Omit<Asked, "plan"> & { plan: PlanJson }): Promise<TrainRun> =>
+  body(
+    api.POST("/api/runs", { body: asked as Asked, params: { header: {} } }),
+  ) as unknown as Promise<TrainRun>;
 
 export function getTraining(id: string, signal?: AbortSignal): Promise<TrainRun> {
   return body(

@@ -57,7 +57,7 @@ export function stopMeasuring(): void {
   if (run) void cancelRun(run).catch(() => undefined); // it ends by itself in a moment
 }
 
-function take(event: RunEvent | (ProbeResult & { run: string; attempt: number; id: number | null })): void {
+function take(event: RunEvent): void {
   if (event.type === "phase") useProbe.setState({ phase: { phase: event.phase, position: null } });
   if (event.type === "probe_result") useProbe.setState({ result: event });
   if (event.type !== "state") return;
