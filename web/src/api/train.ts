@@ -25,6 +25,7 @@ export type TrainRun = Omit<S["Run"], "request" | "result"> & {
 };
 export type TrainAsked = {
   model: string;
+  revision?: string | null;
   name: string;
   dataset: string;
   plan: PlanJson;

@@ -263,7 +263,7 @@ describe("the Train page", () => {
     expect(screen.getByText("It does not fit into memory so.")).toBeInTheDocument();
     await user.click(screen.getByRole("button", { name: "Change it so" }));
     expect(await screen.findByText(/it fits\./)).toBeInTheDocument();
-    expect(screen.getByText("Your own mix of settings.", { exact: false })).toBeInTheDocument();
+    expect(screen.getByRole("radio", { name: /A character/ })).toBeChecked();
   });
 
   it("measures how long it takes, and says when that was of other settings", async () => {
@@ -375,7 +375,7 @@ describe("the Train page", () => {
         params: { step: 7, saved: 5, lr: 2e-5 },
       },
     });
-    expect(await screen.findByText(/training diverged/)).toBeInTheDocument();
+    expect(await screen.findByRole("alert")).toHaveTextContent(/training diverged/);
     expect(screen.getByText("Failed")).toBeInTheDocument();
     await user.click(screen.getByRole("button", { name: "Set up anew" }));
     expect(await screen.findByRole("button", { name: "Start training" })).toBeInTheDocument();

@@ -7,6 +7,7 @@ import { subscribe } from "@/api/stream/pageStream";
 import { followRun } from "@/api/stream/runStream";
 import {
   getTraining,
+  type PlanJson,
   pauseTraining,
   saveTraining,
   startTraining,
@@ -14,6 +15,8 @@ import {
   type TrainRun,
 } from "@/api/train";
 import { type Course, newCourse, received } from "./logic/course";
+import { useDraft } from "./logic/draft";
+import { fromPlanJson, withChange } from "./logic/plan";
 
 export type Order = "save" | "pause" | "cancel";
 
@@ -98,6 +101,18 @@ export function openLast(): void {
   if (last !== null) open(last);
 }
 
+/** Lets go of a run that has ended, with what it was asked laid out again; `change`: what to do otherwise. */
+export function setUpAnew(change: PlanJson = {}): void {
+  const { run } = useTraining.getState();
+  if (run !== null)
+    useDraft.setState({
+      dataset: run.request.dataset,
+      name: null,
+      plan: withChange(fromPlanJson(run.request.plan), change),
+    });
+  dismiss();
+}
+
 /** Lets go of the run; it goes on where it runs. */
 export function dismiss(): void {
   unfollow?.();
@@ -124,13 +139,13 @@ export async function order(what: Order): Promise<void> {
 }
 
 /** Goes on from the last checkpoint; `change`: with other settings than the run had. */
-export async function resume(change: Record<string, unknown> = {}): Promise<void> {
+export async function resume(change: PlanJson = {}): Promise<void> {
   const { run } = useTraining.getState();
   if (run === null) return;
-  const { model, name, dataset, plan } = run.request;
+  const { model, revision, name, dataset, plan } = run.request;
   useTraining.setState({ error: null });
   try {
-    await start({ model, name, dataset, plan: { ...plan, ...change }, resumes: run.id });
+    await start({ model, revision, name, dataset, plan: { ...plan, ...change }, resumes: run.id });
   } catch (error) {
     useTraining.setState({ error });
   }

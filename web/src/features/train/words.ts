@@ -247,18 +247,7 @@ const en = {
     sharesHelp:
       "Weights: the model itself. Gradients and optimizer: what is remembered of every trained number. Activations: what is kept of each sequence. They do not all peak at the same moment.",
     offer: "This would fit:",
-    take: "Change it so",
     noOffer: "Nothing smaller would fit either. Choose a smaller model, or close other programs.",
-    change: {
-      batch: "{{value}} at once",
-      accumulation: "{{value}} gathered before a step",
-      checkpointing: "save memory, compute twice",
-      method_lora: "LoRA",
-      method_dora: "DoRA",
-      method_full: "all weights",
-      length: "{{value}} tokens in a sequence",
-      dtype: "{{value}}",
-    },
     measure: "Measure how long it takes",
     measureAgain: "Measure again",
     measureWords: "Some steps are really taken and thrown away.",
@@ -288,6 +277,20 @@ const en = {
       no_memory: "It does not fit into memory so.",
       bad_name: "Give the model a name that can be used.",
     },
+  },
+  offer: {
+    take: "Change it so",
+    goOn: "Go on so",
+    failed: "This may help:",
+    lr: "learning rate {{value}}",
+    clip: "gradients clipped at {{value}}",
+    batch: "{{value}} at once",
+    accumulation: "{{value}} gathered before a step",
+    checkpointing: "save memory, compute twice",
+    method_lora: "LoRA",
+    method_dora: "DoRA",
+    method_full: "all weights",
+    length: "{{value}} tokens in a sequence",
   },
   live: {
     title: "Training",
@@ -319,7 +322,7 @@ const en = {
     loss: "Loss",
     lossHelp:
       "How surprised the model still is by your examples: the lower, the better it foresees them. It jumps from step to step; look at the trend.",
-    evalLoss: "On held-back examples",
+    evalLoss: "Held back",
     evalHelp:
       "The loss on examples it does not learn. When this one rises while the other falls, it is learning by heart: stop and save.",
     lr: "Learning rate",
@@ -340,7 +343,6 @@ const en = {
     another: "Train something else",
     again: "Set up anew",
     attempt: "Attempt {{n}}: it goes on from its last checkpoint.",
-    lr_offer: "Go on with a learning rate of {{lr}}",
     checkpoint: "Last checkpoint at step {{step}}",
   },
   chart: {
@@ -627,18 +629,7 @@ const ko = {
     sharesHelp:
       "가중치는 모델 자체예요. 기울기와 옵티마이저는 배우는 수마다 기억해 두는 값이고, 중간 값은 글을 읽으며 남겨 두는 값이에요. 모두가 같은 순간에 가장 커지지는 않아요.",
     offer: "이렇게 하면 들어가요:",
-    take: "이렇게 바꾸기",
     noOffer: "더 줄여도 들어가지 않아요. 더 작은 모델을 고르거나 다른 프로그램을 닫아 주세요.",
-    change: {
-      batch: "한 번에 {{value}}개",
-      accumulation: "{{value}}번 모아서 한 스텝",
-      checkpointing: "메모리를 아끼고 두 번 계산하기",
-      method_lora: "LoRA",
-      method_dora: "DoRA",
-      method_full: "모든 가중치",
-      length: "한 번에 {{value}}토큰",
-      dtype: "{{value}}",
-    },
     measure: "얼마나 걸리는지 재기",
     measureAgain: "다시 재기",
     measureWords: "몇 스텝만 실제로 해 보고 버려요.",
@@ -669,6 +660,20 @@ const ko = {
       bad_name: "쓸 수 있는 이름을 적어 주세요.",
     },
   },
+  offer: {
+    take: "이렇게 바꾸기",
+    goOn: "이렇게 이어서 하기",
+    failed: "이렇게 해 보세요:",
+    lr: "학습률 {{value}}",
+    clip: "기울기 상한 {{value}}",
+    batch: "한 번에 {{value}}개",
+    accumulation: "{{value}}번 모아서 한 스텝",
+    checkpointing: "메모리를 아끼고 두 번 계산하기",
+    method_lora: "LoRA",
+    method_dora: "DoRA",
+    method_full: "모든 가중치",
+    length: "한 번에 {{value}}토큰",
+  },
   live: {
     title: "학습",
     of: "{{name}}",
@@ -692,7 +697,7 @@ const ko = {
     loss: "손실",
     lossHelp:
       "모델이 예시를 보고 아직 얼마나 놀라는지예요. 낮을수록 잘 예상하는 거예요. 스텝마다 출렁이니 흐름을 보세요.",
-    evalLoss: "남겨 둔 예시에서",
+    evalLoss: "남겨 둔 예시",
     evalHelp:
       "배우지 않은 예시에서 잰 손실이에요. 다른 쪽은 내려가는데 이쪽이 올라가면 외우고 있다는 뜻이니 멈추고 저장하는 게 좋아요.",
     lr: "학습률",
@@ -717,7 +722,6 @@ const ko = {
     another: "다른 것 학습하기",
     again: "다시 준비하기",
     attempt: "{{n}}번째 시도예요. 마지막 저장 지점부터 이어서 해요.",
-    lr_offer: "학습률 {{lr}}로 이어서 하기",
     checkpoint: "마지막 저장 지점은 {{step}}스텝",
   },
   chart: {

@@ -1,11 +1,11 @@
 /** What the plan needs of the memory, what there is, and what would fit instead. Knows an estimate and the draft. */
-import type { Estimate, PlanJson } from "@/api/train";
-import { bytes, number } from "@/shared/i18n/format";
-import { Button } from "@/shared/ui/Button";
+import type { Estimate } from "@/api/train";
+import { bytes } from "@/shared/i18n/format";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Help } from "@/shared/ui/Help";
 import { setPlan, useDraft } from "../logic/draft";
 import { withChange } from "../logic/plan";
+import { Offer } from "../ui/Offer";
 import { useT } from "../words";
 import { Row } from "./ReadyCard";
 import classes from "./ReadyCard.module.css";
@@ -17,6 +17,7 @@ type Props = { data: Estimate | null; busy: boolean; error: unknown; retry: () =
 
 export function Memory({ data, busy, error, retry }: Props) {
   const t = useT();
+  const plan = useDraft((draft) => draft.plan);
   if (error)
     return (
       <Row label={t("ready.memory")} state="open">
@@ -35,7 +36,7 @@ export function Memory({ data, busy, error, retry }: Props) {
         )}
       </Row>
     );
-  const { memory, have, fits, device } = data;
+  const { memory, have, fits, device, change } = data;
   const words = { need: bytes(memory.together), have: bytes(have) };
   const state = fits ? (memory.together > have * TIGHT ? "tight" : "fits") : "fitsNot";
   const whole = Math.max(have, memory.together, 1);
@@ -65,38 +66,16 @@ export function Memory({ data, busy, error, retry }: Props) {
           <Help about={t("ready.memory")}>{t("ready.sharesHelp")}</Help>
         </li>
       </ul>
-      {fits ? null : <Offer change={data.change} />}
+      {fits ? null : change === null ? (
+        <p>{t("ready.noOffer")}</p>
+      ) : (
+        <Offer
+          title={t("ready.offer")}
+          action={t("offer.take")}
+          change={change}
+          onTake={() => setPlan(withChange(plan, change))}
+        />
+      )}
     </Row>
   );
-}
-
-function Offer({ change }: { change: PlanJson | null }) {
-  const t = useT();
-  const plan = useDraft((draft) => draft.plan);
-  const words = useChangeWords(change ?? {});
-  if (change === null || Object.keys(change).length === 0) return <p>{t("ready.noOffer")}</p>;
-  return (
-    <div className={classes.offer}>
-      <span>
-        {t("ready.offer")} <strong>{words}</strong>
-      </span>
-      <Button size="small" onClick={() => setPlan(withChange(plan, change))}>
-        {t("ready.take")}
-      </Button>
-    </div>
-  );
-}
-
-/** What a change does, in the words of the settings it changes. */
-function useChangeWords(change: PlanJson): string {
-  const t = useT();
-  const words: string[] = [];
-  const { batch, accumulation, checkpointing, method, length, dtype } = change;
-  if (method) words.push(t(`ready.change.method_${method}`));
-  if (batch) words.push(t("ready.change.batch", { value: number(batch) }));
-  if (accumulation) words.push(t("ready.change.accumulation", { value: number(accumulation) }));
-  if (length) words.push(t("ready.change.length", { value: number(length) }));
-  if (dtype) words.push(t("ready.change.dtype", { value: dtype }));
-  if (checkpointing) words.push(t("ready.change.checkpointing"));
-  return words.join(", ");
 }

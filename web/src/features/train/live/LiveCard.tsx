@@ -2,6 +2,7 @@
 import { IconDeviceFloppy, IconPlayerPause, IconPlayerPlay, IconX } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { isTerminal } from "@/api/events";
+import type { PlanJson } from "@/api/train";
 import { ImfineError } from "@/shared/errors";
 import { bytes, duration, number } from "@/shared/i18n/format";
 import { Button } from "@/shared/ui/Button";
@@ -11,7 +12,8 @@ import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Help } from "@/shared/ui/Help";
 import type { Course } from "../logic/course";
 import frame from "../TrainPage.module.css";
-import { dismiss, order, resume, useTraining } from "../training";
+import { dismiss, order, resume, setUpAnew, useTraining } from "../training";
+import { Offer } from "../ui/Offer";
 import { useT } from "../words";
 import classes from "./LiveCard.module.css";
 import { LossChart } from "./LossChart";
@@ -146,7 +148,11 @@ function Orders({ course }: { course: Course }) {
             {t("live.resume", { step: resumable.step })}
           </Button>
         ) : null}
-        <Button onClick={dismiss}>{t(course.result ? "live.another" : "live.again")}</Button>
+        {course.result ? (
+          <Button onClick={dismiss}>{t("live.another")}</Button>
+        ) : (
+          <Button onClick={() => setUpAnew()}>{t("live.again")}</Button>
+        )}
       </Bar>
     );
   if (ordered)
@@ -193,22 +199,28 @@ function Orders({ course }: { course: Course }) {
 
 const Bar = ({ children }: { children: ReactNode }) => <div className={classes.orders}>{children}</div>;
 
-/** Why it ended; where it ran away, the rate that the server would go on with. */
+/** Settings that a run can be changed in while it goes on; with another of these it is another run. */
+const GOES_ON = ["lr", "clip", "batch", "accumulation", "checkpointing"];
+
+/** Why it ended, and the settings with which it would not have. */
 function Failure({ course }: { course: Course }) {
   const t = useT();
   const { run } = useTraining();
   const { error } = course;
   if (!error) return null;
-  const lr = error.code === "training_diverged" && run?.resumable ? error.params.lr : null;
+  const change = (error.params.change ?? {}) as PlanJson;
+  const names = Object.keys(change);
+  const goesOn = run?.resumable != null && names.every((name) => GOES_ON.includes(name));
   return (
     <>
       <ErrorNote error={new ImfineError(error, 422)} />
-      {typeof lr === "number" ? (
-        <div>
-          <Button kind="primary" onClick={() => void resume({ lr })}>
-            {t("live.lr_offer", { lr: lr.toExponential(0).replace("e-", "e−") })}
-          </Button>
-        </div>
+      {names.length > 0 && run !== null ? (
+        <Offer
+          title={t("offer.failed")}
+          action={t(goesOn ? "offer.goOn" : "offer.take")}
+          change={change}
+          onTake={() => (goesOn ? void resume(change) : setUpAnew(change))}
+        />
       ) : null}
     </>
   );

@@ -8,6 +8,7 @@ import { number } from "@/shared/i18n/format";
 import { Button, IconButton } from "@/shared/ui/Button";
 import { bestOf, type Course } from "../logic/course";
 import { smoothed } from "../logic/curve";
+import { rate } from "../logic/rate";
 import { useView } from "../logic/view";
 import { moved, type Window, zoomed } from "../logic/window";
 import { useT } from "../words";
@@ -142,7 +143,7 @@ export function LossChart({ course }: { course: Course }) {
             <span data-line="raw">{number(curve.at("loss", index) ?? 0, 3)}</span>
             <span data-line="smooth">{number(smooth[index] ?? 0, 3)}</span>
             <span data-line="lr">
-              {t("live.lr")} {(curve.at("lr", index) ?? 0).toExponential(1).replace("e-", "e−")}
+              {t("live.lr")} {rate(curve.at("lr", index) ?? 0)}
             </span>
           </>
         )}

@@ -1,6 +1,7 @@
 /** The curve in numbers: every evaluation, and steps evenly between. Knows a course. */
 import { number } from "@/shared/i18n/format";
 import type { Course } from "../logic/course";
+import { rate } from "../logic/rate";
 import { useT } from "../words";
 import classes from "./LossChart.module.css";
 
@@ -42,9 +43,7 @@ export function PointTable({ course, smooth }: { course: Course; smooth: Float64
                 <td>{i === undefined ? "" : number(smooth[i] ?? 0, 4)}</td>
                 <td>{held ? number(held.loss, 4) : ""}</td>
                 <td>{held ? number(held.perplexity, 2) : ""}</td>
-                <td>
-                  {i === undefined ? "" : (curve.at("lr", i) ?? 0).toExponential(2).replace("e-", "e−")}
-                </td>
+                <td>{i === undefined ? "" : rate(curve.at("lr", i) ?? 0)}</td>
               </tr>
             );
           })}

@@ -5,6 +5,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Evaluation } from "../logic/course";
 import type { Curve } from "../logic/curve";
+import { rate } from "../logic/rate";
 
 import type { Window } from "../logic/window";
 
@@ -34,12 +35,6 @@ const colour = (token: string, alpha = 1): string => {
   return alpha === 1 ? plain : `color-mix(in srgb, ${plain} ${alpha * 100}%, transparent)`;
 };
 const line = (): uPlot.Axis.Grid => ({ stroke: () => colour("--line", 0.7), width: 1 });
-const short = (value: number): string => {
-  const size = Math.abs(value);
-  if (size !== 0 && size < 1e-3) return value.toExponential(0).replace("e-", "e−");
-  return String(Number(value.toPrecision(4)));
-};
-
 /** Whether this browser can draw; where it cannot, the table tells. */
 export const canDraw = (): boolean => document.createElement("canvas").getContext("2d") !== null;
 
@@ -101,7 +96,7 @@ export function plots(into: HTMLElement, { onAt, onWindow }: Heard): Plots {
     ticks: { show: false },
     size: AXIS_PX,
     space,
-    values: (_u, splits) => splits.map(short),
+    values: (_u, splits) => splits.map(rate),
   });
   const shared = { width: 600, cursor, legend: { show: false } } as const;
   const hooks: uPlot.Hooks.Arrays = { setSelect: [selected] };
@@ -128,7 +123,7 @@ export function plots(into: HTMLElement, { onAt, onWindow }: Heard): Plots {
       series: [
         {},
         { stroke: () => colour("--quiet", 0.55), width: 1, points: { show: false } },
-        { stroke: () => colour("--text"), width: 2 },
+        { stroke: () => colour("--text"), width: 2, points: { show: (_u, _n, from, to) => to - from < 2 } },
       ],
       hooks: { ...hooks, draw: [evaluated], setCursor: [(u) => onAt(u.cursor.idx ?? null)] },
     },

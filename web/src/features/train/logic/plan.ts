@@ -46,7 +46,7 @@ export const DEFAULT_PLAN: Plan = {
   rank: 8,
   alpha: null,
   dropout: 0,
-  epochs: 2,
+  epochs: 3,
   steps: null,
   lr: null,
   schedule: "cosine",
@@ -72,9 +72,9 @@ export type Goal = (typeof GOALS)[number];
 
 /** What a goal sets, and nothing else. */
 export const GOAL_SETS: Record<Goal, Pick<Plan, "parts" | "method" | "rank" | "epochs" | "steps" | "lr">> = {
-  style: { parts: ["attn"], method: "lora", rank: 8, epochs: 2, steps: null, lr: null },
+  style: { parts: ["attn"], method: "lora", rank: 8, epochs: 3, steps: null, lr: null },
   knowledge: { parts: ["mlp"], method: "lora", rank: 32, epochs: 3, steps: null, lr: null },
-  character: { parts: ["attn", "mlp"], method: "lora", rank: 16, epochs: 3, steps: null, lr: null },
+  character: { parts: ["attn", "mlp"], method: "lora", rank: 16, epochs: 4, steps: null, lr: null },
 };
 
 /** The goal whose settings these are; null: one's own. */

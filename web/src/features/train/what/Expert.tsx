@@ -4,14 +4,13 @@ import { Fold } from "@/shared/ui/Fold";
 import { CheckField, NumberField, SeedField, SelectField } from "@/shared/ui/fields";
 import { setPlan, useDraft } from "../logic/draft";
 import { alphaOf, DTYPES, LIMITS, lrOf, SCHEDULES, type Size } from "../logic/plan";
+import { rate } from "../logic/rate";
 import { useView } from "../logic/view";
 import { useT } from "../words";
 import classes from "./Expert.module.css";
 
 type NumberName = keyof typeof LIMITS;
 
-const asRate = (value: number): string =>
-  value < 1e-3 ? value.toExponential().replace("e-", "e−") : String(value);
 const fine = (value: number): number => Number(value.toPrecision(6));
 const FIRST_STEPS = 200;
 
@@ -38,7 +37,7 @@ export function Expert({ context, size }: { context: number | null; size: Size }
     />
   );
   const summary = t("expert.summary", {
-    lr: asRate(lrOf(plan)),
+    lr: rate(lrOf(plan)),
     batch: size.batch,
     length: number(size.length),
   });
@@ -51,7 +50,7 @@ export function Expert({ context, size }: { context: number | null; size: Size }
           help={t("expert.lrHelp")}
           value={lrOf(plan)}
           limits={LIMITS.lr}
-          format={asRate}
+          format={rate}
           round={fine}
           onChange={(lr) => setPlan({ lr })}
         />
