@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
-from imfine.errors import SamplingError
+from imfine.errors import Invalid, SamplingError
 
 MAX_STOPS = 8
 MAX_STOP_CHARACTERS = 200
@@ -88,7 +88,7 @@ class Sampling:
         return {f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in fields(self)}
 
 
-Refuse = Callable[[str, Any, str, str], SamplingError]  # (name, value, fact, remedy) of a setting
+Refuse = Callable[[str, Any, str, str], Invalid]  # (name, value, fact, remedy) of a setting
 
 
 def check_keys(data: Any, what: str, fact: str, known: type[Any], refuse: Refuse) -> None:
@@ -102,13 +102,15 @@ def check_keys(data: Any, what: str, fact: str, known: type[Any], refuse: Refuse
 
 
 def checked_number(name: str, value: Any, limits: Range, refuse: Refuse) -> int | float:
-    """Raises: SamplingError."""
+    """Raises: what `refuse` makes."""
     whole = limits.kind is int
     remedy = f"give {'a whole number' if whole else 'a number'} from {limits.low:.10g} to {limits.high:.10g}"
     if isinstance(value, bool) or not isinstance(value, (int,) if whole else (int, float)):
         raise refuse(name, value, "is not a whole number" if whole else "is not a number", remedy)
     if not limits.low <= value <= limits.high:  # NaN and the infinities fall out here too
         finite = isinstance(value, int) or math.isfinite(value)
+        if isinstance(value, int) and abs(value) > 2**63:
+            value = f"a whole number of {value.bit_length()} bits"
         hint = "; for temperature 0 say greedy: true" if name == "temperature" and value == 0 else ""
         raise refuse(name, value, "is out of range" if finite else "is not finite", remedy + hint)
     return limits.kind(value)
@@ -134,8 +136,6 @@ def _stops(stop: Any) -> tuple[str, ...]:
 
 
 def _error(name: str, value: Any, fact: str, remedy: str) -> SamplingError:
-    if isinstance(value, int) and abs(value) > 2**63:
-        value = f"a whole number of {value.bit_length()} bits"
     return SamplingError(
         f"{name} {value!r} {fact}", remedy=remedy, field=f"sampling.{name}", value=value, setting=name
     )

@@ -23,12 +23,12 @@ from imfine.core.train.home import Home
 from imfine.core.train.learner import Parent
 from imfine.core.train.loop import Order, train
 from imfine.core.train.named import found_parent
-from imfine.core.train.plan import Plan
+from imfine.core.train.plan import DEFAULT_LENGTH, Plan
 from imfine.core.train.probe import probe
+from imfine.core.train.result import finished
+from imfine.core.train.room import in_words, lighter
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.settings import settings
-
-OWNER = "run"  # a file in the run's folder: whose it is
 
 
 class Orders:
@@ -50,7 +50,12 @@ def work(job: dict[str, Any], orders: Orders) -> Iterator[TrainEvent | ProbeResu
     plan, trains = Plan.parse(asked["plan"]), job["kind"] == "train"
     out_dir = (at.models_dir / asked["name"]).absolute() if trains else None
     if out_dir is not None:
-        _own(Home(out_dir), job["run"])
+        home, resumes = Home(out_dir), asked["resumes"]
+        if (made := finished(out_dir, job["run"])) is not None:
+            home.remove()
+            yield made
+            return
+        home.own(job["run"], resumes)
     parent, _ = yield from found_parent(
         asked["model"], plan, at, revision=asked["revision"], any_folder=False
     )
@@ -58,7 +63,7 @@ def work(job: dict[str, Any], orders: Orders) -> Iterator[TrainEvent | ProbeResu
     if out_dir is None:
         yield from _measured(parent, data, plan, Path(job["folder"]), orders)
     else:
-        resume = job["attempt"] > 1
+        resume = job["attempt"] > 1 or resumes is not None
         yield from train(parent, data, plan, out_dir, resume=resume, stop=lambda: orders.last)
 
 
@@ -70,16 +75,6 @@ def _measured(
         if orders.last != "go":
             return
         yield event
-
-
-def _own(home: Home, run: str) -> None:
-    """What a run of ours left that has ended since is in the way; what somebody trains by hand stays."""
-    owner = home.folder / OWNER
-    if owner.exists() and owner.read_text() != run:
-        home.remove()
-    if not home.folder.exists():
-        home.folder.mkdir(parents=True)
-        owner.write_text(run)
 
 
 def main() -> None:
@@ -97,16 +92,18 @@ def main() -> None:
     except ImfineError as error:
         _write(out, {"type": "error", **error.to_json()})
     except MemoryError as error:
-        _write(out, {"type": "error", **_too_much(error).to_json()})
+        _write(out, {"type": "error", **_too_much(error, Plan.parse(job["request"]["plan"])).to_json()})
     out.flush()
     os._exit(0)  # the thread that listens sits in a read
 
 
-def _too_much(error: MemoryError) -> OutOfMemory:
+def _too_much(error: MemoryError, plan: Plan) -> OutOfMemory:
+    change = lighter(plan, plan.length or DEFAULT_LENGTH)
     return OutOfMemory(
         f"the memory ran out while it trained: {error}; {memory.available():,} bytes are free",
-        remedy="train fewer layers, a smaller batch or shorter sequences",
+        remedy=f"go on with {in_words(change)}",
         field="plan.batch",
+        change=change,
     )
 
 

@@ -40,6 +40,7 @@ class Reporter:
         self.flushed_at = float("-inf")
         self.cancelled = threading.Event()
         self.saving = threading.Event()
+        self.pausing = threading.Event()
         self.gone = threading.Event()
         self._over = threading.Event()
         self._heart = threading.Thread(target=self._beat, name=f"heart-{claim.run}", daemon=True)
@@ -134,6 +135,8 @@ class Reporter:
                     self.cancelled.set()
                 if told.get("save"):
                     self.saving.set()
+                if told.get("pause"):
+                    self.pausing.set()
             except Gone:
                 self.gone.set()
                 return

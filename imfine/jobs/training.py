@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from imfine.core.events import Notice, Phase, to_json
+from imfine.core.train.plan import DEFAULT_LENGTH, Plan
+from imfine.core.train.room import in_words, lighter
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.jobs.client import Claim
 from imfine.settings import Settings
@@ -36,6 +38,10 @@ class Died(Exception):
     def __init__(self, reason: ImfineError) -> None:
         super().__init__(str(reason))
         self.reason = reason
+
+
+class Paused(Exception):
+    """The child has left a checkpoint, as it was told to, and no result."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class Training:
             if self._probes
             else at.models_dir / f".{claim.request['name']}.train"
         )
+        self._plan = Plan.parse(claim.request["plan"])
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
         self._steps: list[dict[str, Any]] = []
         self._since = 0.0
@@ -101,7 +108,7 @@ class Training:
         threading.Thread(target=self._listen, name=f"train-{claim.run}", daemon=True).start()
 
     def get(self, timeout: float) -> Any:
-        """The next event; None: nothing came in time. Raises: Died, and what ended the run."""
+        """The next event; None: nothing came in time. Raises: Paused, Died, and what ended the run."""
         if self._after is not None:
             event, self._after = self._after, None
             return event
@@ -177,16 +184,20 @@ class Training:
         }
         return TrainSteps(**last, **each)
 
-    def _ended(self) -> Died:
+    def _ended(self) -> Died | Paused:
         code = self._child.returncode
+        if code == 0 and "pause" in self._ordered:
+            return Paused()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
         if code == -signal.SIGKILL:
+            change = lighter(self._plan, self._plan.length or DEFAULT_LENGTH)
             return Died(
                 OutOfMemory(
                     "the process that trained was killed; most likely the machine's memory ran out",
-                    remedy="train fewer layers, a smaller batch or shorter sequences, or end other programs",
+                    remedy=f"go on with {in_words(change)}, or end other programs",
                     field="plan.batch",
+                    change=change,
                 )
             )
         text = "\n".join(lines)[-2000:]

@@ -28,6 +28,7 @@ from imfine.server.publisher import Publish, Publisher
 from imfine.server.reaper import Reaper
 from imfine.server.responses import Json
 from imfine.server.routes import worker as worker_routes
+from imfine.server.training import forget
 from imfine.server.uploads import forget_uploads
 from imfine.settings import Settings
 from imfine.store import runs
@@ -90,7 +91,14 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
         leases=leases,
         workers=Workers(),
         publisher=publisher,
-        life=Lifecycle(store, hub, leases, publisher, max_attempts=settings.max_attempts),
+        life=Lifecycle(
+            store,
+            hub,
+            leases,
+            publisher,
+            max_attempts=settings.max_attempts,
+            forget=lambda run: forget(settings, run),
+        ),
         catalog=Catalog(settings),
         artifacts=artifacts,
         datasets=datasets,

@@ -19,6 +19,7 @@ from imfine.store.events import of_types
 from imfine.store.runs import Head
 
 PART = 500  # events at once
+ARRAYS = ("step", "loss", "lr", "grad_norm")  # of a `train_steps` event
 SCALARS = {  # as TensorBoard shows them: a group, a name
     "loss": "train/loss",
     "lr": "train/learning_rate",
@@ -63,12 +64,34 @@ def kept_events(store: Store, run_id: str) -> Iterator[dict[str, Any]]:
             yield event
 
 
+def joined_events(store: Store, run_id: str, last: int) -> Iterator[dict[str, Any]]:
+    """`kept_events` up to step `last`, for another run's log to begin with; many steps in one event."""
+    waiting: dict[str, Any] | None = None
+    for event in kept_events(store, run_id):
+        told = {name: value for name, value in event.items() if name not in ("run", "attempt")}
+        if told["type"] != "train_steps":
+            if waiting is not None:
+                yield waiting
+            waiting = None
+            if told["step"] <= last:
+                yield told
+        elif (told := upto(told, last))["step"]:
+            if waiting is not None and len(waiting["step"]) >= PART:
+                yield waiting
+                waiting = None
+            waiting = (
+                told if waiting is None else told | {name: waiting[name] + told[name] for name in ARRAYS}
+            )
+    if waiting is not None:
+        yield waiting
+
+
 def upto(event: dict[str, Any], last: float) -> dict[str, Any]:
     """A `train_steps` event without the steps after `last`, and without what it tells of its last one."""
     kept = sum(step <= last for step in event["step"])
     if kept == len(event["step"]):
         return event
-    arrays = {name: event[name][:kept] for name in ("step", "loss", "lr", "grad_norm")}
+    arrays = {name: event[name][:kept] for name in ARRAYS}
     return event | arrays | dict.fromkeys(("epoch", "tokens", "tokens_per_s"))
 
 

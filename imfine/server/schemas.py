@@ -217,6 +217,11 @@ class TrainIn(In):
     name: str = Field(min_length=1, max_length=64, description="a folder's name that no model has yet")
     dataset: str = Field(min_length=1, max_length=64)
     plan: PlanIn = PlanIn()
+    resumes: RunId | None = Field(
+        default=None,
+        description="a run that has failed or was paused: this one goes on from its last checkpoint, asked "
+        "the same but for how it learns (lr, schedule, steps, batch × accumulation as a product, …)",
+    )
     page: str | None = Field(default=None, min_length=1, max_length=64)
 
 
@@ -290,7 +295,7 @@ class RunRequest(Sparse):
     dtype: Dtype | None
 
 
-class TrainRequest(Out):
+class TrainRequest(Sparse):
     """As `RunRequest`, of a run that trains."""
 
     kind: Literal["train"]
@@ -299,6 +304,7 @@ class TrainRequest(Out):
     name: str
     dataset: str
     plan: dict[str, Any] = Field(description="nothing left open but what is null")
+    resumes: str | None = None
 
 
 class ProbeRequest(Out):
@@ -341,9 +347,14 @@ class RunSummary(Out):
 
 
 class Run(RunSummary):
+    resumable: Resumable | None = Field(description="from where another run may go on with this one")
     prompt: str = Field(description="the whole prompt, or the last message; or the data set's name")
     request: Annotated[RunRequest | TrainRequest | ProbeRequest, Field(discriminator="kind")]
     result: Annotated[ResultEvent | TrainResultEvent | ProbeResultEvent, Field(discriminator="type")] | None
+
+
+class Resumable(Out):
+    step: int
 
 
 class RunList(Out):

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -30,8 +37,8 @@ def ready(installation: Installation) -> Installation:
     return installation
 
 
-def begin(there: Installation, name: str, **plan: Any) -> str:
-    return ask(there, kind="train", name=name, plan={**PLAN, **plan})
+def begin(there: Installation, name: str, resumes: str | None = None, **plan: Any) -> str:
+    return ask(there, kind="train", name=name, resumes=resumes, plan={**PLAN, **plan})
 
 
 def ask(there: Installation, **more: Any) -> str:
@@ -105,6 +112,95 @@ def test_a_stop_leaves_a_checkpoint_and_the_run_goes_on_after_it(ready: Installa
     assert told["step"][0] > 1
     ready.cancel(run)
     ready.wait_state(run, "cancelled")
+
+
+def test_a_run_that_was_paused_and_gone_on_with_is_one_that_was_not(ready: Installation) -> None:
+    asked = {"steps": 60, "save_every": 50, "eval_every": 20, "dtype": "float32", "samples": ["The ship"]}
+    straight = begin(ready, "mine-straight", **asked)
+    ready.wait_state(straight, "succeeded", seconds=120)
+    first = begin(ready, "mine", **asked)
+    wait_event(ready, first, "train_steps")
+    ready.http.post(f"/api/runs/{first}/pause")
+    ready.wait_state(first, "cancelled")
+    step = ready.run(first)["resumable"]["step"]
+    assert 0 < step < 60
+    assert folders(ready) == {"mine-straight", ".mine.train"}
+    second = begin(ready, "mine", resumes=first, **asked)
+    ended = ready.wait_state(second, "succeeded", seconds=120)
+    assert ended["result"]["steps"] == 60
+    assert (ready.run(first)["resumable"], folders(ready)) == (None, {"mine-straight", "mine"})
+    assert weights(ready, "mine") == weights(ready, "mine-straight")
+    assert curve(ready, "mine") == curve(ready, "mine-straight")
+    assert points(ready, second) == points(ready, straight)
+    log = ready.log(second)
+    assert [each["from"] for each in log if each["type"] == "restart"] == [step]
+    assert log[1]["type"] == "evaluated"  # its log begins with what the first one told
+
+
+def test_a_run_that_dies_again_and_again_fails_and_goes_on_with_what_would_fit(ready: Installation) -> None:
+    run = begin(ready, "mine", steps=400)
+    for attempt in (1, 2, 3):
+        wait_event(ready, run, "saved", attempt)
+        child(ready).kill()
+    ended = ready.wait_state(run, "failed")
+    assert (ended["error"]["code"], ended["error"]["field"]) == ("out_of_memory", "plan.batch")
+    change = ended["error"]["params"]["change"]
+    assert change == {"checkpointing": True}
+    step = ended["resumable"]["step"]
+    again = begin(ready, "mine", steps=step + 3, resumes=run, **change)
+    ended = ready.wait_state(again, "succeeded", seconds=90)
+    assert ended["result"]["steps"] == step + 3
+    assert folders(ready) == {"mine"}
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(installation: Installation) -> None:
+    models = installation.home / "models"
+    shutil.rmtree(models)
+    models.mkdir()
+    with small_disk(models, "80m"):
+        installation.start()
+        run = begin(installation, "mine", steps=400)
+        wait_event(installation, run, "saved")
+        with (models / "ballast").open("wb") as ballast, suppress(OSError):
+            while True:
+                ballast.write(b"x" * (1 << 16))
+        ended = installation.wait_state(run, "failed", seconds=60)
+        assert ended["error"]["code"] == "setup"
+        assert "disk" in ended["error"]["message"]
+        step = ended["resumable"]["step"]
+        (models / "ballast").unlink()
+        again = begin(installation, "mine", steps=step + 3, resumes=run)
+        assert installation.wait_state(again, "succeeded", seconds=90)["result"]["steps"] == step + 3
+        installation.end()
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(words, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a small disk wants the right to mount one")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def weights(there: Installation, name: str) -> bytes:
+    return (there.home / "models" / name / "model.safetensors").read_bytes()
+
+
+def curve(there: Installation, name: str) -> list[dict[str, Any]]:
+    """Every number of the kept curves that does not tell the time."""
+    lines = (there.home / "models" / name / "curves.jsonl").read_text().splitlines()
+    timed = ("tokens_per_s", "eta_s")
+    return [{k: v for k, v in json.loads(line).items() if k not in timed} for line in lines]
+
+
+def points(there: Installation, run: str) -> list[tuple[str, ...]]:
+    """Of the CSV, what does not depend on which steps were told together."""
+    found = list(csv.DictReader(there.get(f"/api/runs/{run}/curves.csv").text.splitlines()))
+    names = ("step", "loss", "lr", "grad_norm", "eval_loss", "perplexity")
+    return [tuple(row[name] for name in names) for row in found]
 
 
 def test_cancel_leaves_nothing(ready: Installation) -> None:

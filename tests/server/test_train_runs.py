@@ -127,10 +127,10 @@ def test_stop_and_save(client: TestClient, worker: Worker) -> None:
     run = train(client).json()["id"]
     assert client.post(f"/api/runs/{run}/save").status_code == 409  # nothing is learned yet
     worker.claim(run)
-    assert worker.heartbeat(run).json() == {"cancel": False, "save": False}
+    assert worker.heartbeat(run).json() == {"cancel": False, "save": False, "pause": False}
     for _ in range(2):
         assert client.post(f"/api/runs/{run}/save").json()["state"] == "running"
-    assert worker.heartbeat(run).json() == {"cancel": False, "save": True}
+    assert worker.heartbeat(run).json() == {"cancel": False, "save": True, "pause": False}
     assert worker.finish(run, 1, result=RESULT).status_code == 200
     done = client.post(f"/api/runs/{run}/save").json()
     assert (done["state"], done["result"]) == ("succeeded", RESULT)

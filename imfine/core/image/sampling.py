@@ -111,8 +111,6 @@ def _check_negative(negative: Any) -> None:
 
 
 def _error(name: str, value: Any, fact: str, remedy: str) -> SamplingError:
-    if isinstance(value, int) and abs(value) > 2**63:
-        value = f"a whole number of {value.bit_length()} bits"
     shown = repr(value)
     shown = shown if len(shown) <= 60 else shown[:59] + "…"
     return SamplingError(

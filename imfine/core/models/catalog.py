@@ -20,11 +20,12 @@ from imfine.core.models import hub
 from imfine.core.models.folders import read_origin
 from imfine.core.models.known import ALIASES, KNOWN, SHIPPED, STARTERS, Known, Starter, starter
 from imfine.core.models.local import Local, is_model, norm_eps, read_config, read_local
-from imfine.errors import ImfineError, ModelNotFound, ModelRefused
+from imfine.errors import ImfineError, Invalid, ModelNotFound, ModelRefused
 from imfine.settings import Settings
 
 Source = Literal["starter", "made", "hub", "local"]
 NAME = re.compile(r"\w[\w. +-]{0,199}")  # of a folder in a models directory
+NAME_LENGTH = 64  # of one that is made here
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,19 @@ class Card:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def check_name(name: str) -> None:
+    """Raises: Invalid when no model that is made here can be called so."""
+    can_be = NAME.fullmatch(name) and len(name) <= NAME_LENGTH
+    if not can_be or starter(name) is not None or (SHIPPED / name).exists():
+        raise Invalid(
+            f"a model cannot be called {name!r:.220}",
+            remedy=f"give a name of at most {NAME_LENGTH} letters, digits, spaces, + - _ and . "
+            "that no starter has",
+            field="name",
+            value=name,
+        )
 
 
 def cards(settings: Settings) -> list[Card]:

@@ -31,12 +31,12 @@ from imfine.core.train.curves import Curves
 from imfine.core.train.data import Data
 from imfine.core.train.evaluate import held_out_loss, samples
 from imfine.core.train.events import Evaluated, Resumed, Sampled, Saved, TrainEvent, TrainResult, TrainStep
-from imfine.core.train.home import Home
+from imfine.core.train.home import CURVES, Home
 from imfine.core.train.learner import Parent
 from imfine.core.train.optimizer import set_state, state_of
 from imfine.core.train.plan import TIMES, Plan
 from imfine.core.train.prepare import Prepared, prepare
-from imfine.core.train.result import ADAPTER, CURVES, free, write_result
+from imfine.core.train.result import ADAPTER, free, write_result
 from imfine.core.train.targets import trainable
 from imfine.core.train.watch import Watch
 from imfine.errors import Conflict
@@ -341,6 +341,7 @@ class _Run:
         result = self._told(reason, kept, shown)
         _, held_out = self.data.split(self.plan.seed, self.plan.eval_share)
         facts = {
+            "run": self.home.owner,
             "parent": {"id": self.parent.id, "checksum": self.parent.checksum},
             "data": {"hash": self.data.hash, "rows": self.data.rows, "held_out": len(list(held_out))},
             "plan": self.plan.to_json(),

@@ -15,10 +15,9 @@ from imfine.core import memory
 from imfine.core.data.dataset import Dataset
 from imfine.core.data.ingest import ingest
 from imfine.core.events import Notice, Phase
-from imfine.core.models.catalog import NAME, find, layout_of
+from imfine.core.models.catalog import check_name, find, layout_of
 from imfine.core.models.checksum import checksum
 from imfine.core.models.folders import read_origin
-from imfine.core.models.known import starter
 from imfine.core.models.local import read_local
 from imfine.core.models.pull import converted_dir, pull
 from imfine.core.train import checkpoint
@@ -71,7 +70,8 @@ def named(
     Raises: Invalid, Conflict, OutOfMemory, what catalog.find, pull and ingest raise.
     """
     settings = settings or default_settings()
-    out_dir = settings.models_dir / _checked(name)
+    check_name(name)
+    out_dir = settings.models_dir / name
     free(out_dir)
     home = Home(out_dir)
     if not resume:
@@ -141,18 +141,6 @@ def estimate_named(
         with TemporaryDirectory(prefix="imfine-probe-") as folder:
             for step in probe(each.parent, each.data, each.plan, Path(folder) / "probe"):
                 yield (each.need, step) if isinstance(step, ProbeResult) else step
-
-
-def _checked(name: str) -> str:
-    """Raises: Invalid when no model can be called so."""
-    if not NAME.fullmatch(name) or starter(name) is not None:
-        raise Invalid(
-            f"a model cannot be called {name!r:.220}",
-            remedy="give a name of letters, digits, spaces, + - _ and . that no starter has",
-            field="name",
-            value=name,
-        )
-    return name
 
 
 def _plan(changes: Mapping[str, Any], home: Home | None) -> Plan:

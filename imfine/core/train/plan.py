@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from imfine.core.families import Layout, TextLayout
-from imfine.core.sampling import Range, is_halved
+from imfine.core.sampling import Range, checked_number, is_halved
 from imfine.errors import Invalid
 
 PARTS: Mapping[str, tuple[str, ...]] = {"attn": ("q", "k", "v", "o"), "mlp": ("gate", "up", "down")}
@@ -110,7 +110,7 @@ class Plan:
             value = getattr(self, name)
             if value is None and name in OPTIONAL:
                 continue
-            object.__setattr__(self, name, _number(name, value, limits))
+            object.__setattr__(self, name, checked_number(name, value, limits, refused))
         for name, words in (("method", METHODS), ("schedule", SCHEDULES), ("dtype", DTYPES)):
             if getattr(self, name) not in words:
                 raise refused(name, getattr(self, name), "is not known", f"use {' or '.join(words)}")
@@ -177,16 +177,6 @@ def refused(name: str, value: Any, fact: str, remedy: str) -> Invalid:
     return Invalid(
         f"{name} {value!r:.200} {fact}", remedy=remedy, field=f"plan.{name}", value=value, setting=name
     )
-
-
-def _number(name: str, value: Any, limits: Range) -> int | float:
-    whole = limits.kind is int
-    remedy = f"give {'a whole number' if whole else 'a number'} from {limits.low:.10g} to {limits.high:.10g}"
-    if isinstance(value, bool) or not isinstance(value, (int,) if whole else (int, float)):
-        raise refused(name, value, "is not a whole number" if whole else "is not a number", remedy)
-    if not limits.low <= value <= limits.high:  # NaN and the infinities fall out here too
-        raise refused(name, value if abs(value) < 2**63 else f"{value:.3e}", "is out of range", remedy)
-    return limits.kind(value)
 
 
 def _parts(parts: Any) -> tuple[str, ...]:

@@ -126,7 +126,7 @@ def events(id: RunPath, body: Events, ctx: Ctx) -> Json:
 @router.post("/runs/{id}/heartbeat")
 def heartbeat(id: RunPath, body: Attempt, ctx: Ctx) -> Json:
     run = ctx.life.heartbeat(id, body.attempt)
-    return Json({"cancel": run.cancel, "save": run.save})
+    return Json({"cancel": run.cancel, "save": run.save, "pause": run.pause})
 
 
 @router.post("/runs/{id}/finish")

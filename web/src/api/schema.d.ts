@@ -140,6 +140,7 @@ export interface paths {
         /**
          * Cancel, however often
          * @description A run that waits is cancelled at once, one that runs at its next token; one that has ended stays.
+         *     No checkpoint is kept of it.
          */
         post: operations["cancel_api_runs__id__cancel_post"];
         delete?: never;
@@ -162,6 +163,26 @@ export interface paths {
          * @description The run succeeds after its next step, with the reason `stopped`; one that has ended stays.
          */
         post: operations["save_api_runs__id__save_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a training run with a checkpoint, however often
+         * @description The run ends as cancelled after its next step. `resumable` says where one that `resumes` it goes on.
+         */
+        post: operations["pause_api_runs__id__pause_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1837,6 +1858,11 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** Resumable */
+        Resumable: {
+            /** Step */
+            step: number;
+        };
         /**
          * RowPreview
          * @description Its pieces joined are the text that the model reads.
@@ -1899,6 +1925,8 @@ export interface components {
             started_at: string | null;
             /** Finished At */
             finished_at: string | null;
+            /** @description from where another run may go on with this one */
+            resumable: components["schemas"]["Resumable"] | null;
             /** Request */
             request: components["schemas"]["RunRequest"] | components["schemas"]["TrainRequest"] | components["schemas"]["ProbeRequest"];
             /** Result */
@@ -2435,6 +2463,11 @@ export interface components {
              *     }
              */
             plan: components["schemas"]["PlanIn"];
+            /**
+             * Resumes
+             * @description a run that has failed or was paused: this one goes on from its last checkpoint, asked the same but for how it learns (lr, schedule, steps, batch × accumulation as a product, …)
+             */
+            resumes?: string | null;
             /** Page */
             page?: string | null;
         };
@@ -2463,6 +2496,8 @@ export interface components {
             plan: {
                 [key: string]: unknown;
             };
+            /** Resumes */
+            resumes?: string | null;
         };
         /**
          * TrainResultEvent
@@ -3199,6 +3234,92 @@ export interface operations {
         };
     };
     save_api_runs__id__save_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    pause_api_runs__id__pause_post: {
         parameters: {
             query?: never;
             header?: never;

@@ -47,6 +47,7 @@ export function run(change: Partial<Run> = {}): Run {
     position: null,
     phase: null,
     error: null,
+    resumable: null,
     created_at: "2026-11-22T10:00:00.000Z",
     started_at: "2026-11-22T10:00:00.100Z",
     finished_at: "2026-11-22T10:00:02.100Z",
