@@ -13,7 +13,9 @@ export default function JobsRoute() {
       onView={(change, replace) =>
         void navigate({ to: "/jobs", search: (now) => ({ ...now, ...change }), replace })
       }
-      onOpen={(run) => void navigate({ to: "/create", search: { run } })}
+      onOpen={({ id, kind }) =>
+        void navigate({ to: kind === "train" ? "/train" : "/create", search: { run: id } })
+      }
       onCreate={() => void navigate({ to: "/create" })}
     />
   );

@@ -1,5 +1,5 @@
 /** The rail on the left, the tab bar of a phone: the same links, placed by CSS. */
-import { IconAdjustmentsHorizontal, IconCube, IconMenuDeep } from "@tabler/icons-react";
+import { IconAdjustmentsHorizontal, IconCube, IconMenuDeep, IconSchool } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { Mark } from "@/shared/ui/Mark";
 import classes from "./Nav.module.css";
@@ -7,6 +7,7 @@ import { useT } from "./words";
 
 const LINKS = [
   { to: "/create", word: "nav.create", Icon: IconAdjustmentsHorizontal },
+  { to: "/train", word: "nav.train", Icon: IconSchool },
   { to: "/jobs", word: "nav.jobs", Icon: IconMenuDeep },
   { to: "/models", word: "nav.models", Icon: IconCube },
 ] as const;

@@ -270,6 +270,6 @@ test("jobs: nothing yet, nothing found, and a failure that says so", async () =>
 });
 
 test("an address that leads nowhere leads back", async () => {
-  await open("/train");
+  await open("/nowhere");
   expect(await screen.findByRole("link", { name: "To Create" })).toBeInTheDocument();
 });

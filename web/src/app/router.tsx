@@ -26,6 +26,13 @@ export const createPageRoute = createRoute({
   component: lazyRouteComponent(() => import("./CreateRoute")),
 });
 
+export const trainRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/train",
+  validateSearch: (search: Record<string, unknown>): { run?: string } => text(search, "run"),
+  component: lazyRouteComponent(() => import("./TrainRoute")),
+});
+
 export const jobsRoute = createRoute({
   getParentRoute: () => root,
   path: "/jobs",
@@ -51,7 +58,7 @@ function text<K extends string>(search: Record<string, unknown>, ...names: K[]):
   return kept;
 }
 
-export const routeTree = root.addChildren([index, createPageRoute, jobsRoute, modelsRoute]);
+export const routeTree = root.addChildren([index, createPageRoute, trainRoute, jobsRoute, modelsRoute]);
 
 export const router = createRouter({
   routeTree,

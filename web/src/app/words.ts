@@ -5,7 +5,7 @@ export const { useT } = messages("frame", {
   en: {
     product: "I'm Fine",
     skip: "Skip to the content",
-    nav: { label: "Main", create: "Create", jobs: "Jobs", models: "Models" },
+    nav: { label: "Main", create: "Create", train: "Train", jobs: "Jobs", models: "Models" },
     theme: { label: "Theme", light: "Light", dark: "Dark", auto: "System" },
     language: { label: "Language", ko: "한국어", en: "English" },
     palette: {
@@ -56,7 +56,7 @@ export const { useT } = messages("frame", {
   ko: {
     product: "아임파인",
     skip: "본문으로 건너뛰기",
-    nav: { label: "주 메뉴", create: "만들기", jobs: "작업", models: "모델" },
+    nav: { label: "주 메뉴", create: "만들기", train: "학습", jobs: "작업", models: "모델" },
     theme: { label: "화면 밝기", light: "밝게", dark: "어둡게", auto: "시스템에 맞춤" },
     language: { label: "언어", ko: "한국어", en: "English" },
     palette: {

@@ -9,6 +9,7 @@ import {
   IconLogout,
   IconMenuDeep,
   IconMoon,
+  IconSchool,
   IconSun,
 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -46,6 +47,14 @@ export function useFrameCommands(): void {
         keys: "G C",
         icon: <IconAdjustmentsHorizontal {...icon} />,
         run: () => void navigate({ to: "/create" }),
+      },
+      {
+        id: "go.train",
+        group: go,
+        title: t("nav.train"),
+        keys: "G T",
+        icon: <IconSchool {...icon} />,
+        run: () => void navigate({ to: "/train" }),
       },
       {
         id: "go.jobs",

@@ -46,13 +46,21 @@ export function takeEvent(event: RunEvent, now = Date.now()): void {
         seen: known?.seen ?? now,
       }),
     );
-  } else if (event.type === "phase" && known) {
-    const same = known.phase?.phase === event.phase && known.phase.done <= event.done ? known.phase : null;
-    const { phase, done, total, unit } = event;
+  } else if (known && (event.type === "phase" || event.type === "train_steps")) {
+    const { phase, done, total, unit } = event.type === "phase" ? event : trained(event);
+    const same = known.phase?.phase === phase && known.phase.done <= done ? known.phase : null;
     const next = { phase, done, total, unit, since: same?.since ?? now, from: same?.from ?? done };
     change((works) => works.set(event.run, { ...known, state: "running", position: null, phase: next }));
   }
 }
+
+/** Steps of a training run say by themselves how far it is. */
+const trained = ({ step, steps }: Extract<RunEvent, { type: "train_steps" }>) => ({
+  phase: "training",
+  done: step.at(-1) ?? 0,
+  total: steps,
+  unit: "steps",
+});
 
 function seed(runs: RunSummary[]): void {
   const now = Date.now();

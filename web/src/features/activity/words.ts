@@ -15,6 +15,7 @@ export const { useT } = messages("activity", {
     downloading: "downloading",
     loading: "loading the model",
     working: "answering",
+    training: "training",
     measuring: "measuring",
     saving: "saving",
     waiting: "waiting for room",
@@ -33,6 +34,7 @@ export const { useT } = messages("activity", {
     downloading: "받는 중",
     loading: "모델 불러오는 중",
     working: "답하는 중",
+    training: "학습 중",
     measuring: "재는 중",
     saving: "저장 중",
     waiting: "자리를 기다리는 중",
@@ -42,7 +44,7 @@ export const { useT } = messages("activity", {
   },
 });
 
-const PHASES = ["waiting", "downloading", "loading", "working", "measuring", "saving"] as const;
+const PHASES = ["waiting", "downloading", "loading", "working", "training", "measuring", "saving"] as const;
 
 /** The word for a phase; one we do not know is work. */
 export function phaseWord(name: string | undefined): (typeof PHASES)[number] {

@@ -2,6 +2,7 @@
 import { IconInbox, IconPinned, IconSearch } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
+import type { Run } from "@/api/types";
 import { number } from "@/shared/i18n/format";
 import { Button } from "@/shared/ui/Button";
 import { ChipButton } from "@/shared/ui/Chip";
@@ -15,7 +16,7 @@ import { useLiveRuns } from "./useLiveRuns";
 import { type ChangeView, type JobsView, STATES, stateOf } from "./view";
 import { useT } from "./words";
 
-type Props = { view: JobsView; onView: ChangeView; onOpen: (run: string) => void; onCreate: () => void };
+type Props = { view: JobsView; onView: ChangeView; onOpen: (run: Run) => void; onCreate: () => void };
 
 export default function JobsPage({ view, onView, onOpen, onCreate }: Props) {
   const t = useT();

@@ -4,6 +4,7 @@ import { memo } from "react";
 import type { RunSummary } from "@/api/types";
 import { ago, duration } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/i18n";
+import { Chip } from "@/shared/ui/Chip";
 import { RecipeWords } from "./RecipeWords";
 import classes from "./RunRow.module.css";
 import { StateChip } from "./StateChip";
@@ -34,7 +35,11 @@ export const RunRow = memo(function RunRow({ run, open, base, onOpen }: Props) {
         </span>
       </span>
       <span className={classes.recipe}>
-        <RecipeWords recipe={run.recipe} />
+        {run.kind === "generate" ? (
+          <RecipeWords recipe={run.recipe} />
+        ) : (
+          <Chip tone="delta">{t(`kind.${run.kind}`)}</Chip>
+        )}
       </span>
       <span className={classes.when}>
         <time dateTime={run.created_at}>{ago(run.created_at)}</time>

@@ -1,8 +1,9 @@
 /** The geometry of the equalizer: bars, the curve through them, painting across layers.
  *  Knows no DOM and no model: layers are indices, values are gains (drawn from 0 to 2, neutral in the middle). */
 
-import { CLASSIC, clamp } from "./knob";
-import { GAIN_MAX, round4 } from "./recipe";
+import { clamp, round4 } from "@/shared/typed";
+import { CLASSIC } from "./knob";
+import { GAIN_MAX } from "./recipe";
 
 export interface Group {
   from: number;

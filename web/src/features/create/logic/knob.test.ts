@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { epsKnobMax, epsOf, formatEps, fractionOf, parseTyped, scaleOf, valueAt, valueByKey } from "./knob";
+import { parseTyped } from "@/shared/typed";
+import { epsKnobMax, epsOf, formatEps, fractionOf, scaleOf, valueAt, valueByKey } from "./knob";
 
 const classic = { min: 0.1, max: 2 };
 

@@ -1,16 +1,12 @@
 /** The arithmetic of a slider: its scale, its steps, the detent at neutral, and the eps a knob makes.
  *  Knows no DOM: positions are fractions of the track, 0–1. */
 
-import { GAIN_MAX, type KnobName, neutralOf, round4 } from "./recipe";
+import { clamp, round4, type Scale } from "@/shared/typed";
+import { GAIN_MAX, type KnobName, neutralOf } from "./recipe";
 
 export const CLASSIC = { min: 0.1, max: 2, step: 0.05, fine: 0.01 } as const;
 /** TONE and STYLE: as far down as up. */
 export const BOTH_WAYS = { min: -1, max: 1 } as const;
-
-export interface Scale {
-  min: number;
-  max: number;
-}
 
 /** eps' = eps · 10^(knob − 1): a knob that moves evenly moves eps by powers of ten. */
 export const epsOf = (eps: number, knob: number): number => eps * 10 ** (knob - 1);
@@ -32,8 +28,6 @@ export function limitsOf(name: KnobName, epsMax: number): Scale {
   if (neutralOf(name) === 0) return BOTH_WAYS;
   return name === "eps" ? scaleOf(name, 1, epsMax) : { min: 0, max: GAIN_MAX };
 }
-
-export const clamp = (x: number, min: number, max: number): number => Math.min(max, Math.max(min, x));
 
 export const fractionOf = (value: number, { min, max }: Scale): number =>
   clamp((value - min) / (max - min), 0, 1);
@@ -64,10 +58,4 @@ export function valueByKey(key: string, value: number, scale: Scale, fine: boole
   const move = moves[key];
   if (move === undefined) return null;
   return clamp(round4(value + move), scale.min, scale.max);
-}
-
-/** A typed number, with a comma or a point; null: not a number in range. */
-export function parseTyped(text: string, { min, max }: Scale): number | null {
-  const value = Number(text.trim().replace(",", ".").replace("−", "-"));
-  return text.trim() !== "" && Number.isFinite(value) && value >= min && value <= max ? round4(value) : null;
 }

@@ -1,6 +1,8 @@
 /** What was asked of the weights, in the one canonical JSON form the server and the command line use.
  *  Knows no page, no store and no model beyond the few numbers of `Layout`. */
 
+import { round4 } from "@/shared/typed";
+
 /** Gains, each with a band a layer; neutral at 1. */
 export type BandName = "attn" | "mlp" | "eps";
 /** The gains and, for pictures, what shifts both ways; neutral at 0. */
@@ -45,8 +47,6 @@ export const NEUTRAL: Recipe = { ...NEUTRAL_AT, bands: {}, points: {} };
 export const GAIN_MAX = 4;
 
 /** Gains are kept to four decimals: 0.1 + 0.2 must not make another recipe than 0.3. */
-export const round4 = (x: number): number => Math.round(x * 1e4) / 1e4;
-
 export function fromJson(json: RecipeJson | null | undefined): Recipe {
   return {
     ...NEUTRAL_AT,

@@ -3,7 +3,7 @@
 
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
-import type { Scale } from "./knob";
+import type { Scale } from "@/shared/typed";
 import { KNOBS, type KnobName, neutralOf, type RecipeJson } from "./recipe";
 
 export interface Variant {

@@ -1,8 +1,10 @@
 /** How a picture is made, folded beneath the prompt. Knows the draft's settings and the model's own. */
+
+import { NumberField, SeedField } from "@/shared/ui/fields";
+import settings from "@/shared/ui/fields.module.css";
 import { setImage, useDraft } from "../logic/draft";
 import type { Layout } from "../logic/recipe";
-import { NumberField, SeedField, Settings } from "../ui/Settings";
-import settings from "../ui/Settings.module.css";
+import { Settings } from "../ui/Settings";
 import {
   type ImageSettings as Image,
   type ImageLayout,

@@ -11,7 +11,7 @@ export function Measures({ measures }: { measures: PictureView["measures"] }) {
     { name: "ssim", value: measures.ssim, digits: 3 },
     { name: "amount", value: measures.difference, digits: 3 },
     { name: "colourfulness", value: measures.colourfulness, digits: 1 },
-    { name: "sharpness", value: measures.sharpness, digits: 3 },
+    { name: "sharpness", value: measures.sharpness, digits: (measures.sharpness ?? 0) < 10 ? 1 : 0 },
   ] as const;
   const told = rows.map(({ name, value, digits }) => ({
     name: t(name),

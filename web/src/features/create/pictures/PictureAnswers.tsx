@@ -80,16 +80,17 @@ export function PictureAnswers({ held, onHold, model, layout }: Props) {
             </button>
           ))}
         </fieldset>
-        <span className={classes.space} />
-        <IconButton label={t("zoomOut")} title={t("zoomHelp")} onClick={zoom.zoomOut}>
-          <IconZoomOut size={18} aria-hidden />
-        </IconButton>
-        <IconButton label={t("zoomIn")} title={t("zoomHelp")} onClick={zoom.zoomIn}>
-          <IconZoomIn size={18} aria-hidden />
-        </IconButton>
-        <IconButton label={t("zoomWhole")} disabled={zoom.view.scale === 1} onClick={zoom.whole}>
-          <IconZoomReset size={18} aria-hidden />
-        </IconButton>
+        <span className={classes.zooms}>
+          <IconButton label={t("zoomOut")} title={t("zoomHelp")} onClick={zoom.zoomOut}>
+            <IconZoomOut size={18} aria-hidden />
+          </IconButton>
+          <IconButton label={t("zoomIn")} title={t("zoomHelp")} onClick={zoom.zoomIn}>
+            <IconZoomIn size={18} aria-hidden />
+          </IconButton>
+          <IconButton label={t("zoomWhole")} disabled={zoom.view.scale === 1} onClick={zoom.whole}>
+            <IconZoomReset size={18} aria-hidden />
+          </IconButton>
+        </span>
       </div>
       <Stage state={state} pair={pair} zoom={zoom} held={held} onHold={onHold} change={beside} />
       {count > 1 ? (
@@ -272,7 +273,9 @@ function DifferenceStage({ pair, zoom, state, change }: StageProps) {
     : found?.most === 0
       ? t("differenceNone")
       : found
-        ? t("difference", { gain: found.gain })
+        ? found.gain === 1
+          ? t("differenceAsIs")
+          : t("difference", { gain: found.gain })
         : "";
   return (
     <section className={classes.lane} data-kind="tuned" aria-label={t("mode.difference")}>

@@ -1,6 +1,7 @@
 /** Sharing of two pictures: how they were asked for, their PNGs, both as one HTML file. Knows the draft and a pair. */
 import { Menu } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
+import { saveAs } from "@/shared/saveAs";
 import { Button } from "@/shared/ui/Button";
 import { type Asked, asCommand } from "../logic/copyAs";
 import { heardKey, useDraft } from "../logic/draft";
@@ -10,7 +11,6 @@ import { useWords } from "../messages";
 import { useExportWords, useFacts } from "../ui/exportWords";
 import { Share } from "../ui/Share";
 import menu from "../ui/Share.module.css";
-import { saveAs } from "../ui/saveAs";
 import { exportPictures, inlined } from "./exportPictures";
 import type { PictureView } from "./lanes";
 import { toImageRequest } from "./settings";

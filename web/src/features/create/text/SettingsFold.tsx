@@ -1,9 +1,13 @@
 /** How tokens are chosen, folded beneath the prompt. Knows the draft's sampling. */
+
+import { CheckField, NumberField, SeedField } from "@/shared/ui/fields";
+import classes from "@/shared/ui/fields.module.css";
 import { setSampling, useDraft } from "../logic/draft";
-import { SAMPLING_LIMITS, type NumberField as SamplingNumber } from "../logic/sampling";
+import { type NumberField as AnyNumber, SAMPLING_LIMITS } from "../logic/sampling";
 import { useWords } from "../messages";
-import { CheckField, NumberField, SeedField, Settings } from "../ui/Settings";
-import classes from "../ui/Settings.module.css";
+import { Settings } from "../ui/Settings";
+
+type SamplingNumber = Exclude<AnyNumber, "seed">;
 
 const ONLY_SAMPLED: readonly SamplingNumber[] = ["temperature", "top_p", "top_k", "min_p"];
 const ALWAYS: readonly SamplingNumber[] = ["repetition_penalty", "no_repeat_ngram_size", "max_new_tokens"];

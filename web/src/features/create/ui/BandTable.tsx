@@ -1,10 +1,11 @@
 /** The bands as numbers: every layer a row, every value to type. Knows the draft's bands. */
+
+import { NumberBox } from "@/shared/ui/NumberBox";
 import { setBandAt, toggleMute, toggleSolo, useDraft } from "../logic/draft";
-import { BANDS, bandOf, GAIN_MAX } from "../logic/recipe";
+import { BANDS, bandOf, formatGain, GAIN_MAX } from "../logic/recipe";
 import { useWords } from "../messages";
 import { useBandName } from "./bandName";
 import classes from "./Equalizer.module.css";
-import { NumberBox } from "./NumberBox";
 
 export function BandTable({ names }: { names: readonly string[] }) {
   const t = useWords();
@@ -39,6 +40,7 @@ export function BandTable({ names }: { names: readonly string[] }) {
                     label={t("eq.bandValue", { name: name.toUpperCase(), band: bandName(layer, true) })}
                     value={values[layer] ?? 1}
                     limits={{ min: 0, max: GAIN_MAX }}
+                    format={formatGain}
                     onChange={(next) => setBandAt(name, layers, layer, layer, next)}
                   />
                 </td>

@@ -1,9 +1,9 @@
 /** The base lane is the base model, proven by the fingerprint of its weights. Knows a proof, no answer. */
 import { IconShieldCheck, IconShieldX } from "@tabler/icons-react";
+import { Help } from "@/shared/ui/Help";
 import type { Result } from "../logic/lanes";
 import { useWords } from "../messages";
 import classes from "./Checksum.module.css";
-import { Help } from "./Help";
 
 export function Checksum({ proof }: { proof: Result["checksum"] | null }) {
   const t = useWords();
@@ -20,8 +20,11 @@ export function Checksum({ proof }: { proof: Result["checksum"] | null }) {
   return (
     <p className={classes.verified}>
       <IconShieldCheck size={15} aria-hidden />
-      {t("lanes.verified")} <code title={print}>{shown}</code>
-      <Help about={t("lanes.verified")}>{t("lanes.verifiedHelp")}</Help>
+      {t("lanes.verified")}
+      <span className={classes.print}>
+        <code title={print}>{shown}</code>
+        <Help about={t("lanes.verified")}>{t("lanes.verifiedHelp")}</Help>
+      </span>
     </p>
   );
 }

@@ -3,16 +3,25 @@
 import { IconChevronRight } from "@tabler/icons-react";
 import { memo, useMemo, useState } from "react";
 import { Button } from "@/shared/ui/Button";
+import { NumberBox } from "@/shared/ui/NumberBox";
 import { groupsOf } from "../logic/curve";
 import { resetBands, setBandAt, toggleMute, toggleSolo, useDraft } from "../logic/draft";
-import { BANDS, type BandName, bandNames, bandOf, GAIN_MAX, type Layout, short } from "../logic/recipe";
+import {
+  BANDS,
+  type BandName,
+  bandNames,
+  bandOf,
+  formatGain,
+  GAIN_MAX,
+  type Layout,
+  short,
+} from "../logic/recipe";
 import { useView } from "../logic/view";
 import { useWords } from "../messages";
 import { BandChart } from "./BandChart";
 import { BandTable } from "./BandTable";
 import { useBandName } from "./bandName";
 import classes from "./Equalizer.module.css";
-import { NumberBox } from "./NumberBox";
 import { Points } from "./Points";
 
 export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout }) {
@@ -93,6 +102,7 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
                       label={t("eq.bandValue", { name: name.toUpperCase(), band: bandName(layer, true) })}
                       value={value(name)}
                       limits={{ min: 0, max: GAIN_MAX }}
+                      format={formatGain}
                       onChange={(next) => setBandAt(name, layers, layer, layer, next)}
                     />
                   </span>

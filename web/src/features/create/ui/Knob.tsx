@@ -1,5 +1,6 @@
 /** A knob of the recipe: its name, what it means, its slider and its number. Knows the draft's one value. */
 import { memo, useId, useMemo } from "react";
+import { NumberBox } from "@/shared/ui/NumberBox";
 import { type AnswerKind, beginGesture, endGesture, setKnob, useDraft } from "../logic/draft";
 import { epsOf, formatEps, limitsOf, scaleOf } from "../logic/knob";
 import { formatGain, formatKnob, type KnobName, type Layout, neutralOf } from "../logic/recipe";
@@ -7,7 +8,6 @@ import { collapseZones, useVariants, type Zone } from "../logic/variants";
 import { useWords } from "../messages";
 import { useCollapseWords } from "./collapseWords";
 import classes from "./Knob.module.css";
-import { NumberBox } from "./NumberBox";
 import { Slider } from "./Slider";
 
 type Props = {

@@ -1,5 +1,5 @@
 /** Numbers, each with its name and what it is and is not. Knows not what was measured. */
-import { Help } from "./Help";
+import { Help } from "@/shared/ui/Help";
 import classes from "./MeasureList.module.css";
 
 export interface Measure {

@@ -3,13 +3,13 @@
 import { IconChevronRight, IconX } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 import { Button } from "@/shared/ui/Button";
+import { NumberBox } from "@/shared/ui/NumberBox";
 import { resetPoints, setPoint, useDraft } from "../logic/draft";
 import { bandNames, formatGain, GAIN_MAX, type Layout } from "../logic/recipe";
 import { useView } from "../logic/view";
 import { useWords } from "../messages";
 import { useBandName } from "./bandName";
 import eq from "./Equalizer.module.css";
-import { NumberBox } from "./NumberBox";
 import classes from "./Points.module.css";
 
 const SIDED = ["q1", "k1", "v1", "o1", "q2", "k2", "v2", "o2"] as const;
@@ -88,6 +88,7 @@ export function Points({ layout, selected, onSelect }: Props) {
                     label={t("points.value", { point, where })}
                     value={value}
                     limits={LIMITS}
+                    format={formatGain}
                     onChange={(next) => setPoint(prefix + point, next)}
                   />
                 </li>

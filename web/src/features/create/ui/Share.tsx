@@ -5,12 +5,12 @@ import { IconCopy, IconShare3 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { api, body } from "@/api/client";
+import { saveAs } from "@/shared/saveAs";
 import { Button } from "@/shared/ui/Button";
 import { copyText, ErrorNote } from "@/shared/ui/ErrorNote";
 import { type Asked, asCommand, asCurl, asJson, asPython } from "../logic/copyAs";
 import { useWords } from "../messages";
 import classes from "./Share.module.css";
-import { saveAs } from "./saveAs";
 
 type Props = {
   /** What is asked for at the moment of a copy. */

@@ -1,7 +1,8 @@
 /** One big slider: pointer, keys, detent at neutral, its own ARIA. Knows a scale and a value, no recipe.
  *  The value is the parent's; it is told of every change at once and never waits for anything. */
 import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
-import { CLASSIC, fractionOf, type Scale, valueAt, valueByKey } from "../logic/knob";
+import type { Scale } from "@/shared/typed";
+import { CLASSIC, fractionOf, valueAt, valueByKey } from "../logic/knob";
 import type { KnobName } from "../logic/recipe";
 import type { Zone } from "../logic/variants";
 import classes from "./Slider.module.css";

@@ -1,5 +1,11 @@
 /** What can be done with a run. A failure is shown beneath the buttons. */
-import { IconAdjustmentsHorizontal, IconPinned, IconPlayerStop, IconRepeat } from "@tabler/icons-react";
+import {
+  IconAdjustmentsHorizontal,
+  IconPinned,
+  IconPlayerStop,
+  IconRepeat,
+  IconSchool,
+} from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, body } from "@/api/client";
 import { isTerminal } from "@/api/events";
@@ -11,7 +17,7 @@ import type { ChangeView } from "../view";
 import { useT } from "../words";
 import classes from "./Actions.module.css";
 
-type Props = { run: Run; base: string | undefined; onView: ChangeView; onOpen: (run: string) => void };
+type Props = { run: Run; base: string | undefined; onView: ChangeView; onOpen: (run: Run) => void };
 
 export function Actions({ run, base, onView, onOpen }: Props) {
   const t = useT();
@@ -29,25 +35,29 @@ export function Actions({ run, base, onView, onOpen }: Props) {
   return (
     <div className={classes.all}>
       <div className={classes.actions}>
-        <Button kind="primary" onClick={() => onOpen(run.id)}>
-          <IconAdjustmentsHorizontal {...icon} />
-          {t("detail.open")}
-        </Button>
-        {isTerminal(run.state) ? (
-          <Button busy={again.isPending} onClick={() => again.mutate()}>
-            <IconRepeat {...icon} />
-            {t("detail.again")}
+        {run.kind === "probe" ? null : (
+          <Button kind="primary" onClick={() => onOpen(run)}>
+            {run.kind === "train" ? <IconSchool {...icon} /> : <IconAdjustmentsHorizontal {...icon} />}
+            {t(run.kind === "train" ? "detail.open_train" : "detail.open")}
           </Button>
-        ) : (
+        )}
+        {!isTerminal(run.state) ? (
           <Button kind="danger" busy={cancel.isPending} onClick={() => cancel.mutate()}>
             <IconPlayerStop {...icon} />
             {t("detail.cancel")}
           </Button>
-        )}
-        <Button aria-pressed={pinned} onClick={() => onView({ base: pinned ? undefined : run.id })}>
-          <IconPinned {...icon} />
-          {t(pinned ? "detail.unpin" : "detail.pin")}
-        </Button>
+        ) : run.kind === "generate" ? (
+          <Button busy={again.isPending} onClick={() => again.mutate()}>
+            <IconRepeat {...icon} />
+            {t("detail.again")}
+          </Button>
+        ) : null}
+        {run.kind === "generate" ? (
+          <Button aria-pressed={pinned} onClick={() => onView({ base: pinned ? undefined : run.id })}>
+            <IconPinned {...icon} />
+            {t(pinned ? "detail.unpin" : "detail.pin")}
+          </Button>
+        ) : null}
       </div>
       {again.error ? <ErrorNote error={again.error} /> : null}
       {cancel.error ? <ErrorNote error={cancel.error} /> : null}

@@ -15,7 +15,7 @@ export function Course({ run }: { run: Run }) {
   const rows: [string, string | null | undefined][] = [
     [t("detail.model"), run.model],
     [t("detail.revision"), result?.revision ?? run.request.revision],
-    [t("detail.device"), result ? `${result.device} · ${result.dtype}` : null],
+    [t("detail.device"), result?.device ? `${result.device} · ${result.dtype}` : null],
     [t("detail.threads"), threads],
     [
       t("detail.versions"),
@@ -23,7 +23,7 @@ export function Course({ run }: { run: Run }) {
         .map((each) => each.join(" "))
         .join(" · "),
     ],
-    [t("detail.seed"), result ? String(result.seed) : null],
+    [t("detail.seed"), result?.device ? String(result.seed) : null],
     [t("detail.position"), run.position ? t("detail.position_value", { count: run.position }) : null],
     [t("detail.created"), dateTime(run.created_at)],
     [t("detail.started"), run.started_at && dateTime(run.started_at)],

@@ -1,6 +1,7 @@
 /** One run, wholly: what was asked, what came, how it went; and what can be done with it. */
 import { Drawer } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import type { Run } from "@/api/types";
 import { ImfineError } from "@/shared/errors";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { runQuery } from "../runsQuery";
@@ -17,7 +18,7 @@ import { Pictures } from "./Pictures";
 import classes from "./RunDrawer.module.css";
 import { useRunLog } from "./useRunLog";
 
-type Props = { id: string; base: string | undefined; onView: ChangeView; onOpen: (run: string) => void };
+type Props = { id: string; base: string | undefined; onView: ChangeView; onOpen: (run: Run) => void };
 
 export function RunDrawer({ id, base, onView, onOpen }: Props) {
   const t = useT();
@@ -44,9 +45,15 @@ export function RunDrawer({ id, base, onView, onOpen }: Props) {
           <>
             <Actions run={run} base={base} onView={onView} onOpen={onOpen} />
             {run.error ? <ErrorNote error={new ImfineError(run.error)} /> : null}
-            {base && base !== id && !run.request.image ? <Comparison run={run} base={base} /> : null}
-            <Asked run={run} />
-            {run.request.image ? <Pictures run={run} /> : <Answers run={run} live={log.lanes} />}
+            {base && base !== id && run.kind === "generate" && !run.request.image ? (
+              <Comparison run={run} base={base} />
+            ) : null}
+            {run.kind === "generate" ? (
+              <>
+                <Asked run={run} />
+                {run.request.image ? <Pictures run={run} /> : <Answers run={run} live={log.lanes} />}
+              </>
+            ) : null}
             <Course run={run} />
             <Log log={log} />
           </>

@@ -2,15 +2,15 @@
 import { Popover } from "@mantine/core";
 import { IconHelpCircle } from "@tabler/icons-react";
 import type { ReactNode } from "react";
-import { useWords } from "../messages";
 import classes from "./Help.module.css";
+import { useUiT } from "./words";
 
 export function Help({ about, children }: { about: string; children: ReactNode }) {
-  const t = useWords();
+  const t = useUiT();
   return (
     <Popover width={280} position="top" withinPortal>
       <Popover.Target>
-        <button type="button" className={classes.help} aria-label={`${about}: ${t("lanes.help")}`}>
+        <button type="button" className={classes.help} aria-label={`${about}: ${t("help")}`}>
           <IconHelpCircle size={14} aria-hidden />
         </button>
       </Popover.Target>

@@ -1,10 +1,9 @@
 /** A number to type: taken when it is left or Enter is pressed; out of range it says so and keeps the old value.
- *  Knows limits, no recipe. */
+ *  Knows limits, no setting. */
 import { useState } from "react";
-import { clamp, parseTyped, type Scale } from "../logic/knob";
-import { formatGain, round4 } from "../logic/recipe";
-import { useWords } from "../messages";
+import { clamp, parseTyped, round4, type Scale } from "../typed";
 import classes from "./NumberBox.module.css";
+import { useUiT } from "./words";
 
 type Props = {
   label: string;
@@ -15,6 +14,7 @@ type Props = {
   wide?: boolean;
   whole?: boolean;
   format?: (value: number) => string;
+  round?: (value: number) => number;
   onChange: (value: number) => void;
 };
 
@@ -26,13 +26,14 @@ export function NumberBox({
   big,
   wide,
   whole,
-  format = formatGain,
+  format = String,
+  round = round4,
   onChange,
 }: Props) {
-  const t = useWords();
+  const t = useUiT();
   const [typed, setTyped] = useState<string | null>(null);
   const parsed = typed === null ? null : parseTyped(typed, limits);
-  const next = parsed !== null && whole && !Number.isInteger(parsed) ? null : parsed;
+  const next = parsed === null || (whole && !Number.isInteger(parsed)) ? null : round(parsed);
   const wrong = typed !== null && next === null;
   const take = () => {
     if (next !== null && next !== value) onChange(next);
@@ -48,7 +49,7 @@ export function NumberBox({
       autoComplete="off"
       aria-label={label}
       aria-invalid={wrong || undefined}
-      title={wrong ? t("knobs.outOfRange", { min: limits.min, max: limits.max }) : undefined}
+      title={wrong ? t("outOfRange", { min: limits.min, max: limits.max }) : undefined}
       value={typed ?? format(value)}
       onChange={(event) => setTyped(event.target.value)}
       onFocus={(event) => event.target.select()}
@@ -61,7 +62,7 @@ export function NumberBox({
         event.preventDefault();
         const move = event.key === "ArrowUp" ? step : -step;
         setTyped(null);
-        onChange(clamp(round4(value + move), limits.min, limits.max));
+        onChange(clamp(round(value + move), limits.min, limits.max));
       }}
     />
   );

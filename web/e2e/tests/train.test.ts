@@ -1,0 +1,120 @@
+/** A person teaches the starter something: from a dropped file, over a reload in mid-run, to the comparison. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, describe, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { App } from "../harness/app.ts";
+import { KOREAN, launchChromium } from "../harness/chromium.ts";
+import { Studio } from "../harness/studio.ts";
+
+const AXE = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+const STEPS = 10;
+const THINGS = ["the sea", "a rope", "the moon", "bread", "a lamp", "rain", "a gull", "wood"];
+const ROWS = Array.from({ length: 40 }, (_, n) =>
+  JSON.stringify({
+    prompt: `What is ${THINGS[n % THINGS.length]}, number ${n}?`,
+    completion: `Arr, ${THINGS[n % THINGS.length]} is what a sailor of ${20 + n} years calls home.`,
+  }),
+).join("\n");
+
+async function number(page: Page, name: string, value: number): Promise<void> {
+  const box = page.getByRole("textbox", { name, exact: true });
+  await box.fill(String(value));
+  await box.press("Enter");
+}
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations } = await (
+      window as unknown as {
+        axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      }
+    ).axe.run();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 140)}`));
+  });
+}
+
+/** The steps that the table shows, without those of before the first one. */
+async function steps(page: Page): Promise<number[]> {
+  const rows = await page.locator("table tbody tr th").allInnerTexts();
+  return rows.map(Number).filter((step) => step > 0);
+}
+
+const SLOW = { timeout: 240_000 }; // processes that start, on a machine that may be busy
+
+describe("train", { timeout: 1_200_000 }, () => {
+  let app: App;
+  let browser: Browser;
+  before(async () => {
+    app = await App.start();
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    await app?.close();
+  });
+
+  test("drop, preview, start, reload in mid-run, result, compare", async () => {
+    const studio = await Studio.begin(browser, app);
+    const { page } = studio;
+    await page.getByRole("link", { name: "Train" }).click();
+
+    const transfer = await page.evaluateHandle((rows) => {
+      const data = new DataTransfer();
+      data.items.add(new File([rows], "sailor.jsonl"));
+      return data;
+    }, ROWS);
+    await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+    await page.getByText("As the model reads it").waitFor(SLOW);
+    const learned = await page.locator("mark").allInnerTexts();
+    assert.ok(learned.some((text) => text.startsWith("Arr, the sea is what a sailor of 20 years")));
+    assert.ok(!learned.some((text) => text.includes("What is")));
+
+    await page.getByText("Expert settings").click();
+    await page.getByRole("combobox", { name: "Ends after" }).selectOption("steps");
+    await number(page, "Steps", STEPS);
+    await number(page, "Longest watched answer", 8);
+    await page.getByRole("button", { name: "Remove question 2" }).click();
+    await page.getByText(/Trains [\d.]+K new numbers/).waitFor(SLOW);
+    await page.getByText(/it fits/).waitFor(SLOW);
+    assert.deepEqual(await violations(page), []);
+
+    await page.getByRole("textbox", { name: "Name of the new model" }).fill("sailor");
+    await page.getByRole("button", { name: "Start training" }).click();
+    await page.getByText(/^[1-9]\d* of 10$/).waitFor(SLOW);
+    await page.reload();
+    await page.getByRole("heading", { name: "sailor", exact: true }).waitFor(SLOW);
+    await page.getByRole("button", { name: "Compare with the original" }).waitFor({ timeout: 400_000 });
+    await page.getByRole("button", { name: "As a table" }).click();
+    assert.deepEqual(
+      await steps(page),
+      Array.from({ length: STEPS }, (_, n) => n + 1),
+    );
+    assert.match(
+      await page.getByRole("region", { name: "How its answers change" }).innerText(),
+      /After step 10/,
+    );
+    assert.deepEqual(await violations(page), []);
+
+    await page.getByRole("button", { name: "Compare with the original" }).click();
+    await studio.prompt.waitFor();
+    await page.getByRole("button", { name: /Model: sailor/ }).waitFor();
+    await studio.close();
+  });
+
+  test("what is wrong in a file is told by line and field, in Korean", async () => {
+    const studio = await Studio.begin(browser, app, KOREAN);
+    const { page } = studio;
+    await page.getByRole("link", { name: "학습" }).click();
+    await page.locator("input[type=file]").setInputFiles({
+      name: "bad.jsonl",
+      mimeType: "application/jsonl",
+      buffer: Buffer.from('{"prompt": "a", "completion": "b"}\n{"prompt": "c", "completion": 5}\n'),
+    });
+    await page.getByText("틀린 곳이 1군데라서 받지 않았어요").waitFor(SLOW);
+    await page.getByRole("row", { name: "2 completion 글 숫자" }).waitFor();
+    assert.deepEqual(await violations(page), []);
+    await studio.close();
+  });
+});

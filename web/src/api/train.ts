@@ -1,0 +1,172 @@
+/** Training: data sets, what a plan takes, runs that train. Knows the API, no screen. */
+import { queryOptions } from "@tanstack/react-query";
+import { asImfineError, errorFromBody, ImfineError, isAbort } from "@/shared/errors";
+import { pageId } from "@/shared/pageId";
+import { api, body } from "./client";
+import type { components, paths } from "./schema";
+import { signedOut } from "./sessionState";
+import { streamOpen } from "./stream/pageStream";
+
+type S = components["schemas"];
+
+export type Dataset = S["Dataset"];
+export type DatasetPreview = S["DatasetPreview"];
+export type Finding = S["Finding"];
+/** How it is trained, as it is asked for; whatever is left out is core's own. */
+export type PlanJson = Partial<S["PlanIn"]>;
+export type TrainResult = S["TrainResultEvent"];
+export type TrainRequest = S["TrainRequest"];
+export type Estimate = Omit<S["Estimate"], "change"> & { change: PlanJson | null };
+export type ProbeResult = S["ProbeResultEvent"];
+export type TrainRun = Omit<S["Run"], "request" | "result"> & {
+  request: TrainRequest;
+  result: TrainResult | null;
+  resumable?: { step: number } | null;
+};
+export type TrainAsked = {
+  model: string;
+  revision?: string | null;
+  name: string;
+  dataset: string;
+  plan: PlanJson;
+  resumes?: string;
+};
+
+export const datasetsQuery = queryOptions({
+  queryKey: ["datasets"],
+  queryFn: ({ signal }) => body(api.GET("/api/datasets", { signal })).then(({ items }) => items),
+  staleTime: 30_000,
+});
+
+/** The first rows as `model` reads them, cut at `length` tokens; as they stand where there is no model. */
+export function previewQuery(id: string, model: string | null, length: number | null, rows: number) {
+  const query = { rows, ...(model === null ? {} : { model }), ...(length === null ? {} : { length }) };
+  return queryOptions({
+    queryKey: ["datasets", id, "preview", query],
+    queryFn: ({ signal }) =>
+      body(api.GET("/api/datasets/{id}/preview", { params: { path: { id }, query }, signal })),
+    staleTime: Number.POSITIVE_INFINITY, // a data set never changes
+    retry: false,
+  });
+}
+
+export async function removeDataset(id: string): Promise<void> {
+  await api.DELETE("/api/datasets/{id}", { params: { path: { id } } });
+}
+
+type Upload = {
+  columns?: Record<string, string>;
+  onProgress: (sent: number, total: number) => void;
+  signal: AbortSignal;
+};
+
+/** Sends a file from the disk as it is read, and tells how far it is: `fetch` cannot. Rejects as the other requests do. */
+export function uploadDataset(file: File, { columns, onProgress, signal }: Upload): Promise<Dataset> {
+  const query = new URLSearchParams({ name: file.name });
+  if (columns)
+    query.set(
+      "columns",
+      Object.entries(columns)
+        .map((pair) => pair.join("="))
+        .join(","),
+    );
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `/api/datasets?${query}`);
+    request.setRequestHeader("content-type", "application/octet-stream");
+    request.upload.onprogress = ({ loaded, total }) => onProgress(loaded, total);
+    request.upload.onload = () => onProgress(file.size, file.size);
+    request.onload = () => {
+      const said = read(request.responseText);
+      if (request.status === 201) return resolve(said as Dataset);
+      if (request.status === 401) signedOut();
+      reject(errorFromBody(said, request.status, request.getResponseHeader("x-request-id")));
+    };
+    request.onerror = () =>
+      reject(new ImfineError({ code: "unreachable", message: "the server cannot be reached" }));
+    request.onabort = () => reject(signal.reason);
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(file);
+  });
+}
+
+function read(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** What a plan trains and what it takes, before anything runs. */
+export function estimateQuery(model: string, plan: PlanJson) {
+  return queryOptions({
+    queryKey: ["estimate", model, plan],
+    queryFn: ({ signal }) =>
+      body(
+        api.POST("/api/train/estimate", { body: { model, plan: plan as S["PlanIn"] }, signal }),
+      ) as Promise<Estimate>,
+    staleTime: 10_000, // what is free of the memory changes
+    retry: false,
+  });
+}
+
+/** Asks for a run that trains; its events come on this page's stream, which is open by then. */
+export async function startTraining(asked: TrainAsked): Promise<TrainRun> {
+  await streamOpen();
+  return ask({ kind: "train", page: pageId, ...asked });
+}
+
+/** Asks for some steps that are thrown away, to see how long all of them take; in the place of the measurement before. */
+export async function startProbe(
+  asked: Pick<TrainAsked, "model" | "dataset" | "plan"> & { replaces: string | null },
+): Promise<TrainRun> {
+  await streamOpen();
+  return ask({ kind: "probe", page: pageId, ...asked });
+}
+
+type Asked = Extract<
+  NonNullable<paths["/api/runs"]["post"]["requestBody"]>["content"]["application/json"],
+  { kind: "train" | "probe" }
+>;
+const ask = (asked: Omit<Asked, "plan"> & { plan: PlanJson }): Promise<TrainRun> =>
+  body(
+    api.POST("/api/runs", { body: asked as Asked, params: { header: {} } }),
+  ) as unknown as Promise<TrainRun>;
+
+export function getTraining(id: string, signal?: AbortSignal): Promise<TrainRun> {
+  return body(
+    api.GET("/api/runs/{id}", { params: { path: { id } }, signal }),
+  ) as unknown as Promise<TrainRun>;
+}
+
+/** Ends with the model as it is by now. */
+export async function saveTraining(id: string): Promise<void> {
+  await api.POST("/api/runs/{id}/save", { params: { path: { id } } });
+}
+
+/** Ends with a checkpoint, to go on from later. */
+export async function pauseTraining(id: string): Promise<void> {
+  await post(`/api/runs/${encodeURIComponent(id)}/pause`, {});
+}
+
+export const curvesUrl = (id: string): string => `/api/runs/${encodeURIComponent(id)}/curves.csv`;
+export const tensorboardUrl = (id: string): string => `/api/runs/${encodeURIComponent(id)}/tensorboard`;
+
+async function post<T>(path: string, asked: unknown, signal?: AbortSignal): Promise<T> {
+  const answer = await fetch(
+    new Request(new URL(path, window.location.origin), {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      credentials: "same-origin",
+      body: JSON.stringify(asked),
+      signal: signal ?? null,
+    }),
+  ).catch((thrown) => {
+    throw isAbort(thrown) ? thrown : asImfineError(thrown);
+  });
+  const said: unknown = await answer.json().catch(() => null);
+  if (answer.status === 401) signedOut();
+  if (!answer.ok) throw errorFromBody(said, answer.status, answer.headers.get("x-request-id"));
+  return said as T;
+}

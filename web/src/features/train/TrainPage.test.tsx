@@ -1,0 +1,391 @@
+/** The whole page by role, with a server on its side of the network: from a dropped file to the comparison. */
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { startPageStream } from "@/api/stream/pageStream";
+import { setLanguage } from "@/shared/i18n/i18n";
+import { violations } from "@/test/axe";
+import { run as anyRun, card } from "@/test/data";
+import { answer, type FakeServer, fakeServer, refusal } from "@/test/fakeServer";
+import { useDraft } from "./logic/draft";
+import { DEFAULT_PLAN } from "./logic/plan";
+import { useProbe } from "./probe";
+import TrainPage from "./TrainPage";
+import { dismiss, useTraining } from "./training";
+import { callOff } from "./upload";
+
+const dataset = {
+  id: "d".repeat(64),
+  name: "captain.jsonl",
+  kind: "text",
+  format: "prompt_completion",
+  rows: 40,
+  bytes: 5300,
+  columns: { prompt: "question" },
+  findings: [
+    { code: "duplicates", message: "rows that repeat", params: { count: 2, rows: 40 }, lines: [3, 8] },
+  ],
+  sizes: null,
+  created_at: "2026-11-22T10:00:00.000Z",
+};
+const preview = {
+  rows: [
+    {
+      pieces: [
+        { text: "<user>Ahoy?", trained: false },
+        { text: "Arr!", trained: true },
+      ],
+    },
+  ],
+  tokens: { rows: 40, tokens: 2315, trained: 842, longest: 65, length: 512, findings: [] },
+};
+const estimate = {
+  trainable: { parameters: 921_600, tensors: 240, all_parameters: 135e6, all_tensors: 272, share: 0.0069 },
+  memory: { weights: 5e8, gradients: 4e6, optimizer: 8e6, activations: 3e8, working: 2e8, together: 1e9 },
+  have: 8e9,
+  device: "cpu",
+  fits: true,
+  change: null as null | Record<string, unknown>,
+  remedy: null,
+};
+
+let server: FakeServer;
+let upload: { status: number; body: unknown };
+let event = 0;
+let runs = 0;
+let stopStream: () => void;
+const user = userEvent.setup();
+
+/** The upload's side: answers what `upload` holds once the file was sent. */
+class Sender {
+  static asked: string[] = [];
+  upload: { onprogress?: (e: unknown) => void; onload?: () => void } = {};
+  status = 0;
+  responseText = "";
+  onload: () => void = () => {};
+  open(_method: string, url: string) {
+    Sender.asked.push(url);
+  }
+  setRequestHeader() {}
+  getResponseHeader = () => "req-1";
+  abort() {}
+  send(file: File) {
+    this.upload.onprogress?.({ loaded: file.size / 2, total: file.size });
+    setTimeout(() => {
+      this.upload.onload?.();
+      this.status = upload.status;
+      this.responseText = JSON.stringify(upload.body);
+      this.onload();
+    });
+  }
+}
+
+beforeEach(() => {
+  Sender.asked = [];
+  upload = { status: 201, body: dataset };
+  vi.stubGlobal("XMLHttpRequest", Sender);
+  const layout = { kind: "text", layers: 30, context_length: 8192 };
+  server = fakeServer({
+    "GET /api/models": () => ({ items: [card()] }),
+    "GET /api/models/:id": () => ({ card: card(), layout }),
+    "GET /api/datasets": () => ({ items: [] }),
+    "GET /api/datasets/:id/preview": () => preview,
+    "POST /api/train/estimate": () => estimate,
+    "POST /api/runs": ({ body }) => made(body as Record<string, unknown>),
+    "GET /api/runs/:id": () => made({ kind: "train", name: "mine" }),
+  });
+  stopStream = startPageStream();
+});
+
+afterEach(() => {
+  stopStream();
+  dismiss();
+  callOff();
+  useDraft.setState({ dataset: null, name: null, plan: DEFAULT_PLAN });
+  useProbe.setState({ key: null, run: null, phase: null, result: null, error: null });
+  setLanguage("en");
+  vi.unstubAllGlobals();
+});
+
+let latest = "";
+function made(asked: Record<string, unknown>) {
+  if (asked.plan) latest = `run-${++runs}`;
+  const request = { model: "smollm2-135m", revision: null, dataset: dataset.id, plan: {}, ...asked };
+  return { ...anyRun({ id: latest, name: String(asked.name ?? "n") }), ...asked, request, result: null };
+}
+
+function say(data: Record<string, unknown>) {
+  server.say("/api/events", ++event, { run: latest, attempt: 1, ...data });
+}
+const state = (state: string, more = {}) =>
+  say({
+    type: "state",
+    state,
+    kind: "train",
+    name: "mine",
+    model: "m",
+    page: null,
+    position: null,
+    worker: null,
+    error: null,
+    ...more,
+  });
+const steps = (first: number, last: number) => {
+  const step = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  say({
+    type: "train_steps",
+    steps: 20,
+    step,
+    loss: step.map((n) => 5 - n / 10),
+    lr: step.map(() => 2e-4),
+    grad_norm: step.map(() => 1),
+    tokens: last * 60,
+    tokens_per_s: 300,
+    epoch: last / 10,
+    eta_s: 20 - last,
+  });
+};
+
+function show(onCompare = vi.fn()) {
+  render(
+    <MantineProvider>
+      <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
+        <main>
+          <TrainPage model="smollm2-135m" run={null} onCompare={onCompare} />
+        </main>
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+  return onCompare;
+}
+
+async function give(text = '{"prompt": "a", "completion": "b"}') {
+  const field = await screen.findByLabelText("Choose a file", { selector: "input" });
+  fireEvent.change(field, { target: { files: [new File([text], "captain.jsonl")] } });
+}
+
+describe("the Train page", () => {
+  it("shows what a file holds, as the model reads it, and what the plan takes", async () => {
+    show();
+    await give();
+    expect(await screen.findByText("Arr!", { selector: "mark" })).toBeInTheDocument();
+    expect(screen.getByText("<user>Ahoy?").tagName).toBe("SPAN");
+    expect(screen.getByText("2,315, 842 of them learned")).toBeInTheDocument();
+    expect(screen.getByText(/2 examples repeat others/)).toHaveTextContent("lines 3, 8");
+    expect(await screen.findByText(/Needs 1 GB, 8 GB are free: it fits/)).toBeInTheDocument();
+    expect(screen.getByText(/Trains 922K new numbers beside the model's 135M \(0.69%\)/)).toBeInTheDocument();
+    expect(screen.getByRole("button", { name: "Start training" })).toBeEnabled();
+    expect(await violations()).toEqual([]);
+  });
+
+  it("names what is wrong by line and field, in both languages, and keeps nothing", async () => {
+    const errors = [
+      { file: null, line: 2, field: "completion", expected: "text", found: "a number" },
+      {
+        file: null,
+        line: 9,
+        field: "",
+        expected: "a JSON object on each line",
+        found: "Expecting value at column 1",
+      },
+    ];
+    upload = {
+      status: 422,
+      body: {
+        error: {
+          code: "data",
+          message: "line 2",
+          remedy: "",
+          field: "completion",
+          value: "a number",
+          params: { reason: "lines", errors, total: 31 },
+        },
+      },
+    };
+    show();
+    await give();
+    const told = await screen.findByRole("alert");
+    expect(told).toHaveTextContent("31 errors: nothing was taken");
+    expect(within(told).getByRole("row", { name: "2 completion text a number" })).toBeInTheDocument();
+    expect(told).toHaveTextContent("and 29 more");
+    expect(screen.getByRole("button", { name: "Start training" })).toBeDisabled();
+    setLanguage("ko");
+    expect(await screen.findByRole("row", { name: "2 completion 글 숫자" })).toBeInTheDocument();
+    expect(
+      screen.getByRole("row", { name: /9 줄 전체 .* 1번째 글자에서: 값이 있어야 해요/ }),
+    ).toBeInTheDocument();
+    expect(await violations()).toEqual([]);
+  });
+
+  it("asks which column is which, and sends the file again with it", async () => {
+    upload = {
+      status: 422,
+      body: {
+        error: {
+          code: "data",
+          message: "no column",
+          remedy: "",
+          field: "columns",
+          value: "",
+          params: { reason: "columns", columns: ["frage", "antwort"] },
+        },
+      },
+    };
+    show();
+    await give("frage,antwort\n");
+    await user.selectOptions(await screen.findByRole("combobox", { name: "The question" }), "frage");
+    expect(screen.getByRole("button", { name: "Take these columns" })).toBeDisabled();
+    await user.selectOptions(screen.getByRole("combobox", { name: "The answer" }), "antwort");
+    upload = { status: 201, body: dataset };
+    await user.click(screen.getByRole("button", { name: "Take these columns" }));
+    expect(await screen.findByText("Arr!")).toBeInTheDocument();
+    expect(new URLSearchParams(Sender.asked[1]?.split("?")[1]).get("columns")).toBe(
+      "prompt=frage,completion=antwort",
+    );
+  });
+
+  it("sets what a goal says, and offers what would fit at one press", async () => {
+    server.on("POST /api/train/estimate", ({ body }) => {
+      const { plan } = body as { plan: { batch: number } };
+      return plan.batch === 1
+        ? estimate
+        : { ...estimate, fits: false, have: 5e8, change: { batch: 1, accumulation: 4 } };
+    });
+    useDraft.setState({ plan: { ...DEFAULT_PLAN, batch: 4 } });
+    show();
+    await give();
+    await user.click(await screen.findByRole("radio", { name: /A character/ }));
+    expect(useDraft.getState().plan).toMatchObject({ parts: ["attn", "mlp"], rank: 16 });
+    expect(screen.getByRole("radio", { name: /^Both/ })).toBeChecked();
+    expect(await screen.findByText("1 at once, 4 gathered before a step")).toBeInTheDocument();
+    expect(screen.getByText("It does not fit into memory so.")).toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: "Change it so" }));
+    expect(await screen.findByText(/it fits\./)).toBeInTheDocument();
+    expect(screen.getByRole("radio", { name: /A character/ })).toBeChecked();
+  });
+
+  it("measures how long it takes, and says when that was of other settings", async () => {
+    show();
+    await give();
+    await user.click(await screen.findByRole("button", { name: "Measure how long it takes" }));
+    await waitFor(() => expect(useProbe.getState().run).toBe(latest));
+    say({ type: "phase", phase: "loading", done: 0, total: 1, unit: "bytes" });
+    expect(await screen.findByText("Loading model and data…")).toBeInTheDocument();
+    say({
+      type: "probe_result",
+      steps: 38,
+      step_s: 1,
+      evaluations: 11,
+      evaluation_s: 2,
+      rest_s: 3,
+      tokens_per_s: 300,
+      seconds: 63,
+      rows: 38,
+      held_out: 2,
+    });
+    state("succeeded", { kind: "probe" });
+    expect(await screen.findByText("About 1 min")).toBeInTheDocument();
+    await user.click(screen.getByRole("radio", { name: /A subject/ }));
+    expect(await screen.findByText("Measured with other settings.")).toBeInTheDocument();
+  });
+
+  it("follows a run from its first point to the comparison", async () => {
+    const onCompare = show();
+    await give();
+    await user.click(await screen.findByRole("button", { name: "Start training" }));
+    await screen.findByRole("region", { name: /mine|smollm2-135m-captain/ });
+    const asked = server.asked.find(({ method, path }) => method === "POST" && path === "/api/runs")?.body;
+    expect(asked).toMatchObject({ kind: "train", name: "smollm2-135m-captain", dataset: dataset.id });
+    expect(asked).toMatchObject({ plan: { batch: 1, length: 128, epochs: DEFAULT_PLAN.epochs } });
+    state("running");
+    say({ type: "evaluated", step: 0, loss: 5, perplexity: 148, tokens: 9 });
+    say({ type: "sampled", step: 0, index: 0, prompt: "Who?", text: "A model." });
+    steps(1, 10);
+    say({ type: "evaluated", step: 10, loss: 4, perplexity: 55, tokens: 9 });
+    say({ type: "sampled", step: 10, index: 0, prompt: "Who?", text: "Arr, a captain." });
+    expect(await screen.findByText("10 of 20")).toBeInTheDocument();
+    expect(screen.getByText("A model.")).toBeInTheDocument();
+    expect(screen.getByText("Arr, a captain.")).toBeInTheDocument();
+    const chart = screen.getByRole("img", { name: /Loss over 10 steps: from 4.9 to .* lowest 4 at step 10/ });
+    expect(chart).toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: "As a table" }));
+    expect(screen.getByRole("row", { name: /^10 4 / })).toBeInTheDocument();
+    expect(await violations()).toEqual([]);
+
+    server.on("POST /api/runs/:id/save", () => made({ kind: "train" }));
+    await user.click(screen.getByRole("button", { name: "Stop and save" }));
+    expect(await screen.findByText("Saving after this step…")).toBeInTheDocument();
+    say({
+      type: "train_result",
+      model: "mine",
+      path: "/m",
+      adapter: null,
+      reason: "stopped",
+      steps: 10,
+      best_step: 10,
+      loss_before: 5,
+      loss_after: 4,
+      perplexity_before: 148,
+      perplexity_after: 55,
+      curves: "",
+      parameters: 1,
+      tensors: 1,
+      tokens: 600,
+      seconds: 20,
+      peak_memory: 1,
+      versions: {},
+    });
+    state("succeeded");
+    expect(await screen.findByText(/loss 5 → 4/)).toBeInTheDocument();
+    expect(await violations()).toEqual([]);
+    await user.click(screen.getByRole("button", { name: "Compare with the original" }));
+    expect(onCompare).toHaveBeenCalledWith("mine");
+  });
+
+  it("says why a run failed, and that a name is taken where the name is", async () => {
+    server.on("POST /api/runs", () =>
+      answer(409, {
+        error: {
+          code: "conflict",
+          message: "there is a model called 'x' already",
+          remedy: "",
+          field: "name",
+          value: "x",
+          params: {},
+        },
+      }),
+    );
+    show();
+    await give();
+    await user.click(await screen.findByRole("button", { name: "Start training" }));
+    expect(await screen.findByText("there is a model called 'x' already")).toBeInTheDocument();
+    expect(useTraining.getState().course).toBeNull();
+    server.on("POST /api/runs", ({ body }) => made(body as Record<string, unknown>));
+    await user.click(screen.getByRole("button", { name: "Start training" }));
+    await screen.findByRole("region", { name: /captain/ });
+    state("failed", {
+      error: {
+        code: "training_diverged",
+        message: "training diverged: the loss is not a number at step 7",
+        remedy: "go on",
+        field: "plan.lr",
+        value: 1,
+        params: { step: 7, saved: 5, lr: 2e-5 },
+      },
+    });
+    expect(await screen.findByRole("alert")).toHaveTextContent(/training diverged/);
+    expect(screen.getByText("Failed")).toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: "Set up anew" }));
+    expect(await screen.findByRole("button", { name: "Start training" })).toBeInTheDocument();
+  });
+
+  it("says so where the estimate cannot be made, and lets one start all the same", async () => {
+    server.on("POST /api/train/estimate", () => refusal(409, "conflict", "the model is not here yet"));
+    show();
+    await give();
+    expect(await screen.findByText("the model is not here yet")).toBeInTheDocument();
+    expect(screen.getByRole("button", { name: "Start training" })).toBeEnabled();
+  });
+});

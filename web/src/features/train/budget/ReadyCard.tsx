@@ -1,0 +1,194 @@
+/** Before it starts: are the data ready, does it fit, how long will it take, what is it called; and the start. */
+import { IconAlertTriangle, IconCircleCheck, IconCircleDashed, IconPlayerPlay } from "@tabler/icons-react";
+import type { ReactNode } from "react";
+import type { Dataset, Estimate, PlanJson } from "@/api/train";
+import { duration, number } from "@/shared/i18n/format";
+import { Button } from "@/shared/ui/Button";
+import { Card } from "@/shared/ui/Card";
+import { ErrorNote } from "@/shared/ui/ErrorNote";
+import { Field } from "@/shared/ui/Field";
+import { setName } from "../logic/draft";
+import type { Obstacle } from "../logic/ready";
+import { measure, probeKey, stopMeasuring, useProbe } from "../probe";
+import frame from "../TrainPage.module.css";
+import { useT } from "../words";
+import { Memory } from "./Memory";
+import classes from "./ReadyCard.module.css";
+
+type Props = {
+  model: string;
+  dataset: Dataset | null;
+  /** Of the rows that were looked at; null: not known (yet). */
+  tokens: { trained: number; problems: number } | null;
+  plan: PlanJson;
+  estimate: { data: Estimate | null; busy: boolean; error: unknown; retry: () => void };
+  name: { value: string; good: boolean; error: string | null };
+  obstacles: readonly Obstacle[];
+  starting: boolean;
+  refused: unknown;
+  onStart: () => void;
+};
+
+export function ReadyCard({
+  model,
+  dataset,
+  tokens,
+  plan,
+  estimate,
+  name,
+  obstacles,
+  starting,
+  refused,
+  onStart,
+}: Props) {
+  const t = useT();
+  const [obstacle] = obstacles;
+  return (
+    <Card aria-labelledby="train-ready" className={classes.card}>
+      <header className={frame.head}>
+        <h2 id="train-ready">{t("ready.title")}</h2>
+      </header>
+      <dl className={classes.rows}>
+        <DataRow dataset={dataset} tokens={tokens} obstacles={obstacles} />
+        <Memory {...estimate} />
+        <Time model={model} dataset={dataset} plan={plan} can={!obstacles.some(stopsMeasuring)} />
+      </dl>
+      <Field
+        label={t("ready.name")}
+        value={name.value}
+        maxLength={80}
+        spellCheck={false}
+        hint={t("ready.nameHint")}
+        error={name.error ?? (name.good ? undefined : t("ready.nameBad"))}
+        onChange={(event) => setName(event.target.value)}
+      />
+      {refused ? <ErrorNote error={refused} /> : null}
+      <div className={classes.start}>
+        <Button
+          kind={dataset === null ? "plain" : "primary"}
+          disabled={obstacle !== undefined}
+          busy={starting}
+          onClick={onStart}
+        >
+          <IconPlayerPlay size={18} aria-hidden />
+          {t(starting ? "ready.starting" : "ready.start")}
+        </Button>
+        {obstacle ? <span className={classes.why}>{t(`ready.why.${obstacle}`)}</span> : null}
+      </div>
+    </Card>
+  );
+}
+
+const stopsMeasuring = (obstacle: Obstacle): boolean => obstacle !== "bad_name";
+
+const ICONS = { good: IconCircleCheck, wrong: IconAlertTriangle, open: IconCircleDashed } as const;
+
+/** One thing to be settled: its state is an icon and a sentence. */
+export function Row({
+  label,
+  state,
+  children,
+}: {
+  label: string;
+  state: keyof typeof ICONS;
+  children: ReactNode;
+}) {
+  const Icon = ICONS[state];
+  return (
+    <div className={classes.row} data-state={state}>
+      <dt>
+        <Icon size={18} aria-hidden />
+        {label}
+      </dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function DataRow({ dataset, tokens, obstacles }: Pick<Props, "dataset" | "tokens" | "obstacles">) {
+  const t = useT();
+  const stop = obstacles.find((one) => one === "pictures" || one === "unreadable");
+  if (dataset === null)
+    return (
+      <Row label={t("ready.data")} state="open">
+        {t("ready.none")}
+      </Row>
+    );
+  if (stop)
+    return (
+      <Row label={t("ready.data")} state="wrong">
+        {t(`ready.${stop}`)}
+      </Row>
+    );
+  return (
+    <Row label={t("ready.data")} state="good">
+      {tokens
+        ? t("ready.dataTokens", { count: dataset.rows, trained: number(tokens.trained) })
+        : t("ready.dataFine", { count: dataset.rows })}
+      {tokens && tokens.problems > 0 ? (
+        <span className={classes.quiet}> {t("ready.problems", { count: tokens.problems })}</span>
+      ) : null}
+    </Row>
+  );
+}
+
+const PHASES = ["queued", "downloading", "loading", "measuring", "working", "saving", "waiting"] as const;
+
+function Time({
+  model,
+  dataset,
+  plan,
+  can,
+}: {
+  model: string;
+  dataset: Dataset | null;
+  plan: PlanJson;
+  can: boolean;
+}) {
+  const t = useT();
+  const { key, run, phase, result, error } = useProbe();
+  const asked = { model, dataset: dataset?.id ?? "", plan };
+  const mine = key === probeKey(asked);
+  if (run !== null && mine)
+    return (
+      <Row label={t("ready.time")} state="open">
+        <span role="status">
+          {t(`ready.measuring.${PHASES.find((one) => one === phase?.phase) ?? "measuring"}`)}
+        </span>{" "}
+        <Button size="small" kind="quiet" onClick={stopMeasuring}>
+          {t("ready.stopMeasuring")}
+        </Button>
+      </Row>
+    );
+  const button = (
+    <Button size="small" disabled={!can} onClick={() => void measure(asked)}>
+      {t(result ? "ready.measureAgain" : "ready.measure")}
+    </Button>
+  );
+  return (
+    <Row label={t("ready.time")} state={result && mine ? "good" : "open"}>
+      {result && mine ? (
+        <>
+          <strong>{t("ready.measured", { time: duration(result.seconds) })}</strong>
+          <span className={classes.quiet}>
+            {t("ready.measuredWords", {
+              steps: number(result.steps),
+              pace: number(result.tokens_per_s),
+              evaluations: number(result.evaluations),
+            })}
+          </span>
+        </>
+      ) : (
+        <>
+          {button}
+          <span className={classes.quiet}>
+            {result && can
+              ? t("ready.stale")
+              : t(dataset === null ? "ready.measureNeeds" : "ready.measureWords")}
+          </span>
+        </>
+      )}
+      {error && mine ? <ErrorNote error={error} compact /> : null}
+    </Row>
+  );
+}

@@ -1,0 +1,51 @@
+/** What came of it, in one sentence each, and the way to hear it. Knows a result. */
+import { IconArrowRight, IconCircleCheck } from "@tabler/icons-react";
+import type { TrainResult } from "@/api/train";
+import { duration, number } from "@/shared/i18n/format";
+import { Button } from "@/shared/ui/Button";
+import { useT } from "../words";
+import classes from "./Result.module.css";
+
+type Props = { result: TrainResult; name: string; onCompare: () => void };
+
+const NOTHING = 0.0005; // nats: no difference that three digits show
+
+export function Result({ result, name, onCompare }: Props) {
+  const t = useT();
+  const { reason, steps, best_step, seconds } = result;
+  const { loss_before, loss_after, perplexity_before, perplexity_after } = result;
+  const ended =
+    reason === "steps"
+      ? t("result.steps", { steps: number(steps), time: duration(seconds) })
+      : reason === "early"
+        ? t("result.early", { steps: number(steps), best: number(best_step) })
+        : t("result.stopped", { steps: number(steps) });
+  const moved = loss_before === null || loss_after === null ? null : loss_after - loss_before;
+  const words = {
+    before: number(loss_before ?? 0, 3),
+    after: number(loss_after ?? 0, 3),
+    pbefore: number(perplexity_before ?? 0, 1),
+    pafter: number(perplexity_after ?? 0, 1),
+  };
+  const measured =
+    moved === null
+      ? t("result.unmeasured")
+      : t(Math.abs(moved) < NOTHING ? "result.same" : moved < 0 ? "result.better" : "result.worse", words);
+  return (
+    <div className={classes.result} role="status">
+      <IconCircleCheck size={22} aria-hidden />
+      <div className={classes.words}>
+        <h3>{t("result.title", { name })}</h3>
+        <p>{ended}</p>
+        <p>{measured}</p>
+        <div className={classes.go}>
+          <Button kind="primary" onClick={onCompare}>
+            {t("result.compare")}
+            <IconArrowRight size={17} aria-hidden />
+          </Button>
+          <span>{t("result.compareWords")}</span>
+        </div>
+      </div>
+    </div>
+  );
+}
