@@ -184,7 +184,7 @@ def _shown(events: Iterator[TrainEvent]) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from imfine.core.train.events import TrainResult
+    from imfine.core.train.events import SampledPicture, TrainResult
 
     console = Console(stderr=True)
     columns = (
@@ -208,11 +208,11 @@ def _shown(events: Iterator[TrainEvent]) -> Any:
                     task, description="Training", completed=event.step, total=event.steps, told=told
                 )
             elif event.type == "evaluated":
-                console.print(
-                    f"step {event.step}: held out {event.loss:.3f}, perplexity {event.perplexity:.2f}"
-                )
+                more = "" if event.perplexity is None else f", perplexity {event.perplexity:.2f}"
+                console.print(f"step {event.step}: held out {event.loss:.4f}{more}")
             elif event.type == "sampled":
-                console.print(f"  {event.prompt!r} → {event.text!r}", markup=False, highlight=False)
+                shown = event.file if isinstance(event, SampledPicture) else repr(event.text)
+                console.print(f"  {event.prompt!r} → {shown}", markup=False, highlight=False)
             elif event.type == "notice":
                 console.print(event.message, markup=False)
             elif isinstance(event, TrainResult):

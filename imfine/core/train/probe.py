@@ -14,7 +14,8 @@ from imfine.core.events import Notice, Phase
 from imfine.core.train.data import Data
 from imfine.core.train.learner import Parent
 from imfine.core.train.plan import TIMES, Plan
-from imfine.core.train.prepare import Prepared, prepare
+from imfine.core.train.prepare import prepare
+from imfine.core.train.prepared import Prepared
 
 STEPS = 3  # after one that is not counted, which finds memory and kernels
 FORWARD = 1 / 3  # what a token costs without its gradient
@@ -61,9 +62,8 @@ def probe(parent: Parent, data: Data, plan: Plan) -> Iterator[Phase | Notice | P
 
 
 def _pace(found: Prepared, plan: Plan, token_s: float) -> Pace:
-    lengths = found.tokens.lengths
     step = found.feed.tokens_per_step * token_s
-    held_out = sum(lengths[row] for rows in found.held_out for row in rows)
+    held_out = found.lesson.read(found.held_out) * found.lesson.draws
     every = plan.eval_every or max(1, found.steps // TIMES)
     return Pace(
         steps=found.steps,
