@@ -35,11 +35,16 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
     model: Model,
     data: Annotated[
         list[Path],
-        typer.Option(help="A file, folder or zip to learn from: JSONL, CSV, Parquet, text. Repeatable."),
+        typer.Option(
+            help="A file, folder or zip to learn from: JSONL, CSV, Parquet, text, pictures. Repeatable."
+        ),
     ],
     name: Annotated[str, typer.Option(help="What the trained model is called.")],
     parts: Annotated[str | None, typer.Option(help="attn, mlp or attn,mlp.")] = None,
-    layers: Annotated[str | None, typer.Option(help="0-11, or 0,4-6; else all.")] = None,
+    layers: Annotated[str | None, typer.Option(help="Of a text model: 0-11, or 0,4-6; else all.")] = None,
+    blocks: Annotated[
+        str | None, typer.Option(help="Of a picture model: IN04,M00,TE; else all of the UNet's.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="full, lora or dora.")] = None,
     rank: Whole = None,
     alpha: Number = None,
@@ -71,8 +76,19 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
     save_every: Whole = None,
     keep: Annotated[int | None, typer.Option(help="Checkpoints kept.")] = None,
     sample: Annotated[
-        list[str] | None, typer.Option(help="A prompt to answer at each evaluation. Repeatable.")
+        list[str] | None, typer.Option(help="A prompt to answer, or draw, at each evaluation. Repeatable.")
     ] = None,
+    ema: Annotated[float | None, typer.Option(help="Keep an average of the weights, e.g. 0.999.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Pictures: pixels a side; else the model's.")] = None,
+    snr_gamma: Annotated[float | None, typer.Option(help="Pictures: min-SNR weighting, e.g. 5.")] = None,
+    caption_dropout: Annotated[
+        float | None, typer.Option(help="Pictures: share that is shown without its caption.")
+    ] = None,
+    prior: Annotated[
+        str | None, typer.Option(help="Pictures: what shall not be forgotten; the model draws it first.")
+    ] = None,
+    prior_count: Whole = None,
+    prior_weight: Number = None,
     seed: Whole = None,
     dtype: Annotated[
         str | None, typer.Option(help="float32 or bfloat16; else what this processor is quick in.")
@@ -108,6 +124,13 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
         "save_every": save_every,
         "keep": keep,
         "samples": sample or None,
+        "ema": ema,
+        "resolution": resolution,
+        "snr_gamma": snr_gamma,
+        "caption_dropout": caption_dropout,
+        "prior": prior,
+        "prior_count": prior_count,
+        "prior_weight": prior_weight,
         "seed": seed,
         "dtype": dtype,
     }
@@ -119,6 +142,8 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
             changes["parts"] = [part.strip() for part in parts.split(",")]
         if layers is not None:
             changes["layers"] = _layers(layers)
+        if blocks is not None:
+            changes["blocks"] = [block.strip() for block in blocks.split(",")]
         Plan.parse(changes)
         if estimate:
             _estimate(model, data, name, changes, json)
@@ -156,6 +181,8 @@ def _told(path: str, end: Any) -> None:
         typer.echo(
             f"  held out    perplexity {end.perplexity_before:.2f} before, {end.perplexity_after:.2f} after"
         )
+    elif end.loss_before is not None and end.loss_after is not None:
+        typer.echo(f"  held out    error {end.loss_before:.4f} before, {end.loss_after:.4f} after")
     typer.echo(f"  memory      {size_of(end.peak_memory)} at most")
     typer.echo(f"  path        {path}")
     if end.adapter:
@@ -169,14 +196,14 @@ def _estimate(model: str, data: list[Path], name: str, changes: dict[str, Any], 
     last: Any = None
     for step in estimate_named(model, data, name, changes):
         last = step
-    need, pace = last
+    need, told = last
     if json:
-        _line({"type": "estimate", "memory": need.to_json(), "seconds": pace.seconds, **asdict(pace)})
+        _line({**asdict(told), "type": "estimate", "memory": need.to_json()})
         return
     typer.echo(f"memory  {size_of(need.together)}: weights {size_of(need.weights)}, optimizer")
     typer.echo(f"        {size_of(need.optimizer)}, activations {size_of(need.activations)}")
-    typer.echo(f"time    {_time(pace.seconds)}: {pace.steps:,} steps of {pace.step_s:.2f} s,")
-    typer.echo(f"        {pace.evaluations} evaluations of {pace.evaluation_s:.1f} s")
+    typer.echo(f"time    {_time(told.seconds)}: {told.steps:,} steps of {told.step_s:.2f} s,")
+    typer.echo(f"        {told.evaluations} evaluations of {told.evaluation_s:.1f} s")
 
 
 def _shown(events: Iterator[TrainEvent]) -> Any:
@@ -201,9 +228,7 @@ def _shown(events: Iterator[TrainEvent]) -> Any:
                 verb = VERBS.get(event.phase, event.phase)
                 progress.update(task, description=verb, completed=event.done, total=event.total)
             elif event.type == "train_step":
-                told = (
-                    f"{event.step}/{event.steps}  loss {event.loss:.3f}  {event.tokens_per_s:,.0f} tokens/s"
-                )
+                told = f"{event.step}/{event.steps}  loss {event.loss:.3f}  {event.tokens_per_s:,.0f}/s"
                 progress.update(
                     task, description="Training", completed=event.step, total=event.steps, told=told
                 )

@@ -1,4 +1,5 @@
-"""`python -m imfine.jobs.child`: one training run, in a process that may take all memory or die.
+"""`python -m imfine.jobs.child`: one run that trains, or measures how long that would take, in a process that
+may take all memory or die.
 
 Reads the job as a line of JSON, then orders (save, pause, cancel), each a line. Writes events as lines of
 JSON, and an error as {"type": "error", …}. Its input is its leash: when it closes, the worker is gone.
@@ -11,19 +12,23 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 from imfine.core import memory
 from imfine.core.data.dataset import open_dataset
-from imfine.core.train.events import TrainEvent, TrainResult, to_json
+from imfine.core.train.data import Data
+from imfine.core.train.events import ProbeResult, TrainEvent, TrainResult, to_json
 from imfine.core.train.home import Home
+from imfine.core.train.learner import Parent
 from imfine.core.train.loop import Order, train
 from imfine.core.train.named import found_parent
 from imfine.core.train.plan import Plan
+from imfine.core.train.probe import probe
+from imfine.core.train.result import finished
+from imfine.core.train.room import in_words, lighter
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.settings import settings
-
-OWNER = "run"  # a file in the run's folder: whose it is
 
 
 class Orders:
@@ -40,27 +45,36 @@ class Orders:
         os._exit(1)
 
 
-def work(job: dict[str, Any], orders: Orders) -> Iterator[TrainEvent]:
+def work(job: dict[str, Any], orders: Orders) -> Iterator[TrainEvent | ProbeResult]:
     at, asked = settings(), job["request"]
-    out_dir = (at.models_dir / asked["name"]).absolute()
-    resume = job["attempt"] > 1
-    _own(Home(out_dir), job["run"])
-    plan = Plan.parse(asked["plan"])
+    plan, trains = Plan.parse(asked["plan"]), job["kind"] == "train"
+    out_dir = (at.models_dir / asked["name"]).absolute() if trains else None
+    if out_dir is not None:
+        home, resumes = Home(out_dir), asked["resumes"]
+        if (made := finished(out_dir, job["run"])) is not None:
+            home.remove()
+            yield made
+            return
+        home.own(job["run"], resumes)
     parent, _ = yield from found_parent(
         asked["model"], plan, at, revision=asked["revision"], any_folder=False
     )
     data = open_dataset(at.home / "datasets" / asked["dataset"])
-    yield from train(parent, data, plan, out_dir, resume=resume, stop=lambda: orders.last)
+    if out_dir is None:
+        yield from _measured(parent, data, plan, Path(job["folder"]), orders)
+    else:
+        resume = job["attempt"] > 1 or resumes is not None
+        yield from train(parent, data, plan, out_dir, resume=resume, stop=lambda: orders.last)
 
 
-def _own(home: Home, run: str) -> None:
-    """What a run of ours left that has ended since is in the way; what somebody trains by hand stays."""
-    owner = home.folder / OWNER
-    if owner.exists() and owner.read_text() != run:
-        home.remove()
-    if not home.folder.exists():
-        home.folder.mkdir(parents=True)
-        owner.write_text(run)
+def _measured(
+    parent: Parent, data: Data, plan: Plan, folder: Path, orders: Orders
+) -> Iterator[TrainEvent | ProbeResult]:
+    """Until somebody has another order."""
+    for event in probe(parent, data, plan, folder):
+        if orders.last != "go":
+            return
+        yield event
 
 
 def main() -> None:
@@ -78,16 +92,18 @@ def main() -> None:
     except ImfineError as error:
         _write(out, {"type": "error", **error.to_json()})
     except MemoryError as error:
-        _write(out, {"type": "error", **_too_much(error).to_json()})
+        _write(out, {"type": "error", **_too_much(error, Plan.parse(job["request"]["plan"])).to_json()})
     out.flush()
     os._exit(0)  # the thread that listens sits in a read
 
 
-def _too_much(error: MemoryError) -> OutOfMemory:
+def _too_much(error: MemoryError, plan: Plan) -> OutOfMemory:
+    change = lighter(plan, None)
     return OutOfMemory(
         f"the memory ran out while it trained: {error}; {memory.available():,} bytes are free",
-        remedy="train fewer layers, a smaller batch or shorter sequences",
+        remedy=f"go on with {in_words(change)}",
         field="plan.batch",
+        change=change,
     )
 
 

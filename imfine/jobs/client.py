@@ -97,8 +97,8 @@ class Client:
         return True
 
     def heartbeat(self, claim: Claim) -> dict[str, Any]:
-        """`cancel`: the run is to be cancelled; `save`: to be stopped, keeping what it has. One try: the next
-        is a second away."""
+        """`cancel`: the run is to be cancelled; `save`: to be stopped, keeping what it has; `pause`: to be
+        stopped with a checkpoint. One try: the next is a second away."""
         return self._once(f"runs/{claim.run}/heartbeat", {"attempt": claim.attempt})
 
     def finish(self, claim: Claim, seq: int, state: str, **what: Any) -> None:

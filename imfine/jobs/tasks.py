@@ -22,7 +22,7 @@ from imfine.jobs import names
 from imfine.jobs.client import Claim, Client, Gone, Terms
 from imfine.jobs.live import Left, Submission
 from imfine.jobs.reporter import Reporter
-from imfine.jobs.training import Died, Trained, Training, as_json
+from imfine.jobs.training import Died, Done, Paused, Training, as_json
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,8 @@ class Runner:
                     report.finish("succeeded", result=as_json(result))
             except Gone:
                 log.info("run %s: attempt %d is not ours any more", claim.run, claim.attempt)
+            except Paused:
+                report.finish("cancelled")
             except Stopping:
                 report.release("the worker ends")
             except Died as died:
@@ -121,7 +123,7 @@ class Runner:
         except Gone:
             log.info("run %s: attempt %d is not ours any more", report.claim.run, report.claim.attempt)
 
-    def _follow(self, claim: Claim, report: Reporter) -> Result | Trained | None:
+    def _follow(self, claim: Claim, report: Reporter) -> Result | Done | None:
         """The run's result; None: it was cancelled."""
         if claim.kind not in self.kinds:
             raise Invalid(
@@ -135,7 +137,7 @@ class Runner:
             while True:
                 event = submission.get(min(report.due_in(), LOOK_S))
                 while event is not None:
-                    if isinstance(event, Result | Trained):
+                    if isinstance(event, Result | Done):
                         report.flush()  # pictures are on their way yet, and a cancel keeps them from it
                         return None if report.cancelled.is_set() else event
                     report.add(event)
@@ -148,6 +150,8 @@ class Runner:
                     raise Stopping
                 if report.saving.is_set() and isinstance(submission, Training):
                     submission.save()
+                if report.pausing.is_set() and isinstance(submission, Training):
+                    submission.pause()
                 if report.cancelled.is_set():
                     self._leave(submission, report)
                     if isinstance(submission, Training):
@@ -178,9 +182,9 @@ def _take_along(submission: Work, report: Reporter, seconds: float) -> None:
     while time.monotonic() < until:
         try:
             event = submission.get(LOOK_S)
-        except (Left, Died, ImfineError):
+        except (Left, Paused, Died, ImfineError):
             return
-        if event is not None and not isinstance(event, Result | Trained):
+        if event is not None and not isinstance(event, Result | Done):
             report.add(event)
 
 

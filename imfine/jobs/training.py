@@ -1,4 +1,4 @@
-"""Runs of kind `train`, seen from the worker: a child process that trains, as `tasks` follows a run.
+"""Runs of kind `train` and `probe`, seen from the worker: a child process, as `tasks` follows a run.
 
 The child may take all memory or die: its own. Its standard input is its leash and takes orders, its standard
 output gives events as lines of JSON (see `child`). Steps that come together are one event. Knows no server.
@@ -19,7 +19,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from imfine.core.events import Notice, Phase, to_json
+from imfine.core.events import Notice, Phase, artifact_url, to_json
+from imfine.core.train.plan import Plan
+from imfine.core.train.room import in_words, lighter
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.jobs.client import Claim
 from imfine.settings import Settings
@@ -27,6 +29,7 @@ from imfine.settings import Settings
 TOGETHER_S = 0.25  # steps are gathered for so long
 END_S = 3.0  # a child that was told to end and does not is killed
 LAST_LINES = 5
+RESULTS = ("train_result", "probe_result")
 
 
 class Died(Exception):
@@ -35,6 +38,10 @@ class Died(Exception):
     def __init__(self, reason: ImfineError) -> None:
         super().__init__(str(reason))
         self.reason = reason
+
+
+class Paused(Exception):
+    """The child has left a checkpoint, as it was told to, and no result."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,15 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Trained(Told):
+class Drawn(Told):
+    """A picture that was drawn on the way; `png` goes to the server before the event does."""
+
+    sha256: str = ""
+    png: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Done(Told):
     """The result."""
 
 
@@ -75,7 +90,14 @@ class Training:
 
     def __init__(self, claim: Claim, at: Settings) -> None:
         self.progress_at = time.monotonic()
-        self._home = at.models_dir / f".{claim.request['name']}.train"
+        self._probes = claim.kind == "probe"
+        self._folder = (
+            at.home / "probes" / claim.run
+            if self._probes
+            else at.models_dir / f".{claim.request['name']}.train"
+        )
+        self._made = at.models_dir / claim.request.get("name", "")
+        self._plan = Plan.parse(claim.request["plan"])
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
         self._steps: list[dict[str, Any]] = []
         self._since = 0.0
@@ -90,11 +112,12 @@ class Training:
             stderr=self._errors,
             process_group=0,  # Ctrl-C is for the worker, which lets it save
         )
-        self._say(json.dumps({"run": claim.run, "attempt": claim.attempt, "request": claim.request}))
+        job = {"kind": claim.kind, "run": claim.run, "attempt": claim.attempt, "request": claim.request}
+        self._say(json.dumps({**job, "folder": str(self._folder)}))
         threading.Thread(target=self._listen, name=f"train-{claim.run}", daemon=True).start()
 
     def get(self, timeout: float) -> Any:
-        """The next event; None: nothing came in time. Raises: Died, and what ended the run."""
+        """The next event; None: nothing came in time. Raises: Paused, Died, and what ended the run."""
         if self._after is not None:
             event, self._after = self._after, None
             return event
@@ -134,10 +157,12 @@ class Training:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
+        if self._probes:
+            self.discard()
 
     def discard(self) -> None:
         """The run is given up: nothing of it stays."""
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _order(self, word: str) -> None:
         if word not in self._ordered:
@@ -154,9 +179,17 @@ class Training:
         with self._child.stdout as said:
             for line in said:
                 with suppress(ValueError):  # cut off by its death
-                    self._lines.put(json.loads(line))
+                    self._lines.put(self._with_picture(json.loads(line)))
         self._child.wait()
         self._lines.put(None)
+
+    def _with_picture(self, line: dict[str, Any]) -> dict[str, Any]:
+        """What was drawn is read as soon as it is told: its folder is the model's when the run has ended."""
+        if line["type"] == "sampled" and "file" in line:
+            for folder in (self._folder, self._made):
+                with suppress(OSError):
+                    return line | {"png": (folder / line["file"]).read_bytes()}
+        return line
 
     def _joined(self) -> TrainSteps:
         steps, self._steps = self._steps, []
@@ -168,16 +201,20 @@ class Training:
         }
         return TrainSteps(**last, **each)
 
-    def _ended(self) -> Died:
+    def _ended(self) -> Died | Paused:
         code = self._child.returncode
+        if code == 0 and "pause" in self._ordered:
+            return Paused()
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
         if code == -signal.SIGKILL:
+            change = lighter(self._plan, None)
             return Died(
                 OutOfMemory(
                     "the process that trained was killed; most likely the machine's memory ran out",
-                    remedy="train fewer layers, a smaller batch or shorter sequences, or end other programs",
+                    remedy=f"go on with {in_words(change)}, or end other programs",
                     field="plan.batch",
+                    change=change,
                 )
             )
         text = "\n".join(lines)[-2000:]
@@ -191,4 +228,16 @@ def _event(line: dict[str, Any]) -> Any:
         return Phase(line["phase"], line["done"], line["total"], line["unit"])
     if line["type"] == "notice":
         return Notice(line["code"], line["message"], line["params"])
-    return (Trained if line["type"] == "train_result" else Told)(line)
+    if line["type"] == "sampled" and "file" in line:
+        return _drawn(line)
+    if line["type"] == "resumed":
+        return Told({"type": "restart", "from": line["step"]})
+    return (Done if line["type"] in RESULTS else Told)(line)
+
+
+def _drawn(line: dict[str, Any]) -> Drawn:
+    """As the API's `sampled`."""
+    picture = {name: line[name] for name in ("seed", "width", "height", "sha256", "size")}
+    picture["url"] = artifact_url(line["sha256"])
+    told = {name: line[name] for name in ("type", "step", "index", "prompt")}
+    return Drawn({**told, "text": "", "picture": picture}, line["sha256"], line.get("png", b""))

@@ -49,7 +49,11 @@ class Worker:
         self.stopping = threading.Event()
         self.client = Client(at.worker_server_url, worker_token(at), name, self.stopping)
         self.live = Live(memory.budget(at.memory_budget_gib))
-        kinds: dict[str, Submit] = {"generate": self._generate, "train": lambda claim: Training(claim, at)}
+        kinds: dict[str, Submit] = {
+            "generate": self._generate,
+            "train": lambda claim: Training(claim, at),
+            "probe": lambda claim: Training(claim, at),
+        }
         self.runner = Runner(self.client, kinds, self.stopping, import_torch)
 
     def run(self) -> int:

@@ -18,6 +18,7 @@ from imfine.server.catalog import Catalog
 from imfine.server.context import Context, known_query, user, worker
 from imfine.server.datasets import Datasets
 from imfine.server.edge import Edge
+from imfine.server.estimates import Estimates
 from imfine.server.hub import Hub
 from imfine.server.leases import Leases, Workers
 from imfine.server.lifecycle import Lifecycle
@@ -27,6 +28,7 @@ from imfine.server.publisher import Publish, Publisher
 from imfine.server.reaper import Reaper
 from imfine.server.responses import Json
 from imfine.server.routes import worker as worker_routes
+from imfine.server.training import forget
 from imfine.server.uploads import forget_uploads
 from imfine.settings import Settings
 from imfine.store import runs
@@ -89,10 +91,18 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
         leases=leases,
         workers=Workers(),
         publisher=publisher,
-        life=Lifecycle(store, hub, leases, publisher, max_attempts=settings.max_attempts),
+        life=Lifecycle(
+            store,
+            hub,
+            leases,
+            publisher,
+            max_attempts=settings.max_attempts,
+            forget=lambda run: forget(settings, run),
+        ),
         catalog=Catalog(settings),
         artifacts=artifacts,
         datasets=datasets,
+        estimates=Estimates(),
         metrics=metrics,
     )
     metrics.watch(
@@ -121,6 +131,7 @@ def _lifespan(context: Context, opened: ExitStack) -> Any:
             reaper.start()
             yield
             context.hub.close()
+            context.estimates.close()
             await asyncio.to_thread(reaper.stop)
             await asyncio.to_thread(context.publisher.stop)
 

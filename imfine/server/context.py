@@ -13,6 +13,7 @@ from imfine.server.artifacts import Artifacts
 from imfine.server.auth import COOKIE, Auth
 from imfine.server.catalog import Catalog
 from imfine.server.datasets import Datasets
+from imfine.server.estimates import Estimates
 from imfine.server.hub import Hub
 from imfine.server.leases import Leases, Workers
 from imfine.server.lifecycle import Lifecycle
@@ -35,6 +36,7 @@ class Context:
     catalog: Catalog
     artifacts: Artifacts
     datasets: Datasets
+    estimates: Estimates
     metrics: Metrics
 
 

@@ -6,12 +6,8 @@ What a broken file or a model's template does to the child, it does to nobody el
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,14 +15,8 @@ from typing import Any
 import structlog
 
 from imfine.core.data.storing import forget_unfinished, kept
-from imfine.errors import (
-    DataError,
-    ImfineError,
-    Invalid,
-    NotFound,
-    TooLarge,
-    Unavailable,
-)
+from imfine.errors import DataError, ImfineError, Invalid, NotFound, TooLarge, Unavailable
+from imfine.server.child import Child, Died
 from imfine.server.uploads import Upload, forget_uploads
 
 log = structlog.get_logger()
@@ -39,7 +29,7 @@ class Datasets:
     def __init__(self, home: Path, limit_gib: float) -> None:
         self.root = home / "datasets"
         self.limit = int(limit_gib * 2**30)
-        self._children: set[subprocess.Popen[bytes]] = set()
+        self._children: set[Child] = set()
         self._closed = False
 
     def forget_unfinished(self) -> None:
@@ -88,39 +78,17 @@ class Datasets:
             child.kill()
 
     def _ask(self, seconds: float, **task: Any) -> dict[str, Any]:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "imfine.core.data"],
-            bufsize=0,
-            stdin=subprocess.PIPE,  # open as long as we live: it is the child's leash
-            stdout=subprocess.PIPE,
-        )
-        assert child.stdin is not None
-        assert child.stdout is not None
+        child = Child("imfine.core.data")
         self._children.add(child)
-        began = time.monotonic()
-        timer = threading.Timer(seconds, child.kill)
-        timer.start()
         try:
-            with suppress(BrokenPipeError):
-                child.stdin.write(json.dumps(task).encode() + b"\n")
-            said = child.stdout.read()
-            code = child.wait()
+            return child.ask(seconds, **task)
+        except Died as died:
+            if self._closed:
+                raise Unavailable("the server is stopping", remedy="try again in a moment") from died
+            raise _died(died) from died
         finally:
-            timer.cancel()
-            child.kill()
-            child.wait()
-            child.stdin.close()
-            child.stdout.close()
             self._children.discard(child)
-        if self._closed:
-            raise Unavailable("the server is stopping", remedy="try again in a moment")
-        if code != 0:
-            raise _died(code, seconds if time.monotonic() - began >= seconds else None)
-        answer = json.loads(said)
-        if "error" in answer:
-            raise ImfineError.from_json(answer["error"])
-        done: dict[str, Any] = answer["done"]
-        return done
+            child.end()
 
 
 def no_dataset(id: str, field: str) -> NotFound:
@@ -141,17 +109,17 @@ def too_large(limit: int) -> TooLarge:
     )
 
 
-def _died(code: int, seconds: float | None) -> ImfineError:
-    if seconds is not None:
+def _died(child: Died) -> ImfineError:
+    if child.seconds is not None:
         return Invalid(
-            f"reading took longer than {seconds:g} s",
+            f"reading took longer than {child.seconds:g} s",
             remedy="give fewer data; or choose another model, for a model's chat template may never end",
             field="data",
         )
-    log.error("datasets.child_died", code=code)
-    if code < 0:  # by a signal: a file that breaks a library, or the system that runs out of memory
+    log.error("datasets.child_died", code=child.code)
+    if child.code < 0:  # by a signal: a file that breaks a library, or the system that runs out of memory
         return DataError(
-            f"reading the data broke the process that read them (signal {-code})",
+            f"reading the data broke the process that read them (signal {-child.code})",
             remedy="give the data as JSON Lines, CSV or plain text",
             field="data",
         )

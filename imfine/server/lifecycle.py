@@ -10,7 +10,7 @@ attempt that is no longer the run's are refused, so a worker that was thought de
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +27,7 @@ from imfine.store.events import Log, Logged, to_json
 from imfine.store.runs import Head, Whole
 
 Event = Mapping[str, Any]
-RESULTS = ("result", "train_result")
+RESULTS = ("result", "train_result", "probe_result")
 PASSING = "preview"  # told to whoever listens, kept nowhere
 
 
@@ -46,6 +46,7 @@ class Asked:
     name: str | None = None  # None: one is made up
     body_hash: str = ""  # of what the client sent, for its Idempotency-Key
     replaces: str | None = None  # a run that is cancelled in the same moment, if it is there
+    earlier: Iterable[Event] = ()  # what its log begins with: of the run that it goes on with
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Move:
         self.connection = connection
         self.events: list[Logged | Passing] = []
         self.publish: list[Head] = []
+        self.forget: list[Head] = []  # runs whose checkpoints nobody wants any more
         self._log = log
 
     def append(self, run: Head, events: Sequence[Event]) -> None:
@@ -95,13 +97,22 @@ def state_event(run: Head, position: int | None) -> dict[str, Any]:
 
 class Lifecycle:
     def __init__(
-        self, store: Store, hub: Hub, leases: Leases, publisher: Publisher, *, max_attempts: int
+        self,
+        store: Store,
+        hub: Hub,
+        leases: Leases,
+        publisher: Publisher,
+        *,
+        max_attempts: int,
+        forget: Callable[[Head], None] = lambda run: None,
     ) -> None:
+        """`forget` deletes what a training run has kept in order to go on."""
         self.store = store
         self.leases = leases
         self._hub = hub
         self._publisher = publisher
         self._max_attempts = max_attempts
+        self._forget = forget
         self._claimed_with: dict[str, str | None] = {}  # run → message
         with store.read() as connection:
             self._log = Log(connection)
@@ -124,13 +135,16 @@ class Lifecycle:
             self._hub.publish(move.events)
         for run in move.publish:
             self._publisher.put(run.id, run.queue)
+        for run in move.forget:
+            self._forget(run)
 
     # ------------------------------------------------------------ who asks
 
     def submit(self, asked: Asked, key: str | None = None) -> tuple[Whole, int | None]:
         """The new run and its position; or the run that this key made before.
 
-        Raises: Conflict where the key was used with another body.
+        Raises: Conflict where the key was used with another body, or a run that goes on makes a model of this
+            name.
         """
         now = now_ms()
         with self.move() as move:
@@ -148,6 +162,8 @@ class Lifecycle:
                 return found, runs.position(move.connection, found.head)
             if asked.replaces and (replaced := runs.head(move.connection, asked.replaces)):
                 self._cancel(move, replaced)
+            if asked.kind == "train" and asked.name is not None:
+                _check_free(move, asked.name)
             run_id = ids.new_id()
             run = Head(
                 id=run_id,
@@ -162,6 +178,7 @@ class Lifecycle:
                 seq=0,
                 cancel=False,
                 save=False,
+                pause=False,
                 worker=None,
                 created_ms=now,
                 started_ms=None,
@@ -178,11 +195,13 @@ class Lifecycle:
                 runs.keep_key(move.connection, key, asked.body_hash, run_id, now)
             position = runs.position(move.connection, run)
             move.append(run, [state_event(run, position)])
+            for event in asked.earlier:
+                move.append(run, [event])
             move.publish.append(run)
         return Whole(run, request, None), position
 
     def cancel(self, run_id: str) -> None:
-        """Raises: NotFound. A run that ended stays as it ended."""
+        """Raises: NotFound. A run that ended stays as it ended, but cannot be gone on with any more."""
         with self.move() as move:
             self._cancel(move, self._known(move, run_id))
 
@@ -192,20 +211,37 @@ class Lifecycle:
         Raises: NotFound; Conflict for a run that learns nothing, or has not begun.
         """
         with self.move() as move:
-            run = self._known(move, run_id)
-            if run.kind != "train" or run.attempt == 0:
-                why = "has not begun" if run.kind == "train" else "trains nothing"
-                raise Conflict(
-                    f"run {run_id} {why}: there is nothing to save",
-                    remedy="cancel it instead",
-                    field="id",
-                    value=run_id,
-                )
+            run = self._learning(move, run_id)
             if not run.terminal:
                 move.change(run, save=True)  # its worker hears of it at its next heartbeat
 
+    def pause(self, run_id: str) -> None:
+        """A training run shall leave a checkpoint and end as cancelled; another may go on from it. One that
+        has ended stays as it ended. Raises: as `save`."""
+        with self.move() as move:
+            run = self._learning(move, run_id)
+            if run.terminal:
+                return
+            run = move.change(run, pause=True)
+            if run.state == "queued" or not self.leases.live(run_id):
+                self._end(move, run, "cancelled")
+
+    def _learning(self, move: Move, run_id: str) -> Head:
+        run = self._known(move, run_id)
+        if run.kind != "train" or run.attempt == 0:
+            why = "has not begun" if run.kind == "train" else "trains nothing"
+            raise Conflict(
+                f"run {run_id} {why}: there is nothing to save",
+                remedy="cancel it instead",
+                field="id",
+                value=run_id,
+            )
+        return run
+
     def _cancel(self, move: Move, run: Head) -> None:
         if run.terminal:
+            if run.state != "succeeded":
+                move.forget.append(run)
             return
         if run.state == "running" and self.leases.live(run.id):
             move.change(run, cancel=True)  # its worker hears of it at its next report or heartbeat
@@ -241,7 +277,8 @@ class Lifecycle:
                 )
                 self.leases.renew(run_id)
                 self._claimed_with[run_id] = message
-                restart = [{"type": "restart", "from": 0}] if run.attempt > 1 else []
+                again = run.attempt > 1 and run.kind != "train"  # whose worker says from which step
+                restart = [{"type": "restart", "from": 0}] if again else []
                 move.append(run, [*restart, state_event(run, None)])
         if refused is not None:
             raise refused
@@ -258,7 +295,7 @@ class Lifecycle:
         if run.state == "running":
             if self.leases.live(run_id) and not takes_over:
                 return Conflict(f"worker {run.worker} has run {run_id}", remedy="forget the message")
-            if run.cancel:
+            if run.cancel or run.pause:
                 self._end(move, run, "cancelled")
                 return Conflict(f"run {run_id} is cancelled", remedy="forget the message")
             if run.lost + 1 >= self._max_attempts:
@@ -277,7 +314,7 @@ class Lifecycle:
         return run.cancel
 
     def heartbeat(self, run_id: str, attempt: int) -> Head:
-        """Renews the lease; the run says whether to cancel or to save. Raises: Conflict as `report`."""
+        """Renews the lease; the run says whether to cancel, save or pause. Raises: Conflict as `report`."""
         with self.store.read() as connection:
             run = runs.head(connection, run_id)
         self._fence(run, run_id, attempt)
@@ -367,7 +404,7 @@ class Lifecycle:
         self._end(move, run, "failed", reason.to_json())
 
     def _back_to_queue(self, move: Move, run: Head) -> None:
-        if run.cancel:
+        if run.cancel or run.pause:
             self._end(move, run, "cancelled")
             return
         self._let_go(run.id)
@@ -375,6 +412,8 @@ class Lifecycle:
 
     def _end(self, move: Move, run: Head, state: str, error: Mapping[str, Any] | None = None) -> None:
         self._let_go(run.id)
+        if state == "cancelled" and not run.pause:
+            move.forget.append(run)
         text = to_json(error) if error is not None else None
         move.state(run, state=state, error=text, phase=None, finished_ms=now_ms())
 
@@ -425,9 +464,20 @@ class Lifecycle:
         return move.change(run, **changes)
 
 
-def no_run(run_id: str) -> NotFound:
+def _check_free(move: Move, name: str) -> None:
+    """Raises: Conflict."""
+    if (run := runs.named(move.connection, name)) is not None:
+        raise Conflict(
+            f"run {run} makes a model called {name!r} already",
+            remedy="choose another name",
+            field="name",
+            value=name,
+        )
+
+
+def no_run(run_id: str, field: str = "id") -> NotFound:
     return NotFound(
-        f"there is no run {run_id}", remedy="list the runs with GET /api/runs", field="id", value=run_id
+        f"there is no run {run_id}", remedy="list the runs with GET /api/runs", field=field, value=run_id
     )
 
 

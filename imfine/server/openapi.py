@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from imfine.server.context import user
-from imfine.server.routes import datasets, events, health, models, pictures, runs, session
+from imfine.server.routes import datasets, events, health, models, pictures, runs, session, training
 from imfine.server.schemas import Event
 from imfine.version import VERSION
 
@@ -27,6 +27,8 @@ GUARDED: tuple[APIRouter, ...] = (
     models.router,
     pictures.router,
     datasets.router,
+    training.router,
+    training.curves,
     health.router,
 )
 

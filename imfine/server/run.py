@@ -16,8 +16,8 @@ KEEP_ALIVE_S = 75  # longer than a worker's pause between two hellos
 
 
 class Server(uvicorn.Server):
-    """Ends the live streams and what reads data first: uvicorn waits for open answers before it tells the
-    app of a shutdown."""
+    """Ends the live streams and the children that answer first: uvicorn waits for open answers before it
+    tells the app of a shutdown."""
 
     def __init__(self, config: uvicorn.Config, context: Context) -> None:
         super().__init__(config)
@@ -26,6 +26,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.context.hub.close()
         self.context.datasets.close()
+        self.context.estimates.close()
         await super().shutdown(sockets)
 
     def login_url(self) -> str:

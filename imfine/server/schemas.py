@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from imfine.errors import ImfineError, Invalid
 
-Kind = Literal["generate", "train"]
+Kind = Literal["generate", "train", "probe"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Dtype = Literal["float32", "bfloat16"]
 ModelKind = Literal["text", "image"]
@@ -179,7 +179,11 @@ class PlanIn(In):
     """How it is trained; whatever is left out is core's default, null too where null is allowed."""
 
     parts: list[Literal["attn", "mlp"]] = ["attn", "mlp"]
-    layers: list[int] | None = Field(default=None, description="null: all of them")
+    layers: list[int] | None = Field(default=None, description="of a text model; null: all of them")
+    blocks: list[str] | None = Field(
+        default=None,
+        description="of a picture model, by its band names; null: the UNet's, not the text encoder",
+    )
     method: Literal["full", "lora", "dora"] = "lora"
     rank: int = 8
     alpha: float | None = Field(default=None, description="null: 2 × rank")
@@ -204,12 +208,19 @@ class PlanIn(In):
     keep: int = Field(default=2, description="checkpoints kept")
     samples: list[str] = []
     sample_tokens: int = 48
+    ema: float = Field(default=0.0, description="decay of the average that is kept; 0: off")
+    resolution: int | None = Field(default=None, description="pixels; null: the model's own")
+    snr_gamma: float | None = Field(default=None, description="min-SNR weighting; null: off")
+    caption_dropout: float = Field(default=0.1, description="share of pictures without their caption")
+    prior: str | None = Field(default=None, description="what the model draws first and shall not forget")
+    prior_count: int = 32
+    prior_weight: float = 1.0
     seed: int = 0
     dtype: Dtype = Field(default="float32", description="left out: what the machine is quick in")
 
 
 class TrainIn(In):
-    """A model that is to be trained on a data set of text; the result is a model called `name`."""
+    """A model that is to be trained on a data set of its kind; the result is a model called `name`."""
 
     kind: Literal["train"]
     model: ModelRef
@@ -217,17 +228,45 @@ class TrainIn(In):
     name: str = Field(min_length=1, max_length=64, description="a folder's name that no model has yet")
     dataset: str = Field(min_length=1, max_length=64)
     plan: PlanIn = PlanIn()
+    resumes: RunId | None = Field(
+        default=None,
+        description="a run that has failed or was paused: this one goes on from its last checkpoint, asked "
+        "the same but for how it learns (lr, schedule, steps, batch × accumulation as a product, …)",
+    )
     page: str | None = Field(default=None, min_length=1, max_length=64)
 
 
+class ProbeIn(In):
+    """Some steps of such a training run are taken, and thrown away, to tell how long it would last."""
+
+    kind: Literal["probe"]
+    model: ModelRef
+    revision: str | None = Field(default=None, min_length=1, max_length=200)
+    dataset: str = Field(min_length=1, max_length=64)
+    plan: PlanIn = PlanIn()
+    page: str | None = Field(default=None, min_length=1, max_length=64)
+    replaces: str | None = Field(
+        default=None, min_length=1, max_length=64, description="as in `GenerateIn`: an older probe, say"
+    )
+
+
+class EstimateIn(In):
+    model: ModelRef
+    revision: str | None = Field(default=None, min_length=1, max_length=200)
+    plan: PlanIn = PlanIn()
+
+
 def _kind_of(body: Any) -> str:
-    """What is neither is held against the schema of `generate`, which says what is wrong."""
+    """What is none of them is held against the schema of `generate`, which says what is wrong."""
     kind = body.get("kind") if isinstance(body, dict) else getattr(body, "kind", None)
-    return "train" if kind == "train" else "generate"
+    return kind if kind in ("train", "probe") else "generate"
 
 
 RunIn = Annotated[
-    Annotated[GenerateIn, Tag("generate")] | Annotated[TrainIn, Tag("train")], Discriminator(_kind_of)
+    Annotated[GenerateIn, Tag("generate")]
+    | Annotated[TrainIn, Tag("train")]
+    | Annotated[ProbeIn, Tag("probe")],
+    Discriminator(_kind_of),
 ]
 
 
@@ -267,7 +306,7 @@ class RunRequest(Sparse):
     dtype: Dtype | None
 
 
-class TrainRequest(Out):
+class TrainRequest(Sparse):
     """As `RunRequest`, of a run that trains."""
 
     kind: Literal["train"]
@@ -276,6 +315,17 @@ class TrainRequest(Out):
     name: str
     dataset: str
     plan: dict[str, Any] = Field(description="nothing left open but what is null")
+    resumes: str | None = None
+
+
+class ProbeRequest(Out):
+    """As `TrainRequest`, of a run that measures."""
+
+    kind: Literal["probe"]
+    model: str
+    revision: str | None
+    dataset: str
+    plan: dict[str, Any]
 
 
 class PhaseNow(Out):
@@ -292,7 +342,9 @@ class RunSummary(Out):
     name: str
     model: str
     page: str | None
-    prompt: str = Field(description="its first 200 characters; of a run that trains: the data set's name")
+    prompt: str = Field(
+        description="its first 200 characters; of a run that trains or measures: the data set's name"
+    )
     recipe: dict[str, Any]
     recipe_hash: str
     attempt: int
@@ -306,9 +358,14 @@ class RunSummary(Out):
 
 
 class Run(RunSummary):
+    resumable: Resumable | None = Field(description="from where another run may go on with this one")
     prompt: str = Field(description="the whole prompt, or the last message; or the data set's name")
-    request: Annotated[RunRequest | TrainRequest, Field(discriminator="kind")]
-    result: Annotated[ResultEvent | TrainResultEvent, Field(discriminator="type")] | None
+    request: Annotated[RunRequest | TrainRequest | ProbeRequest, Field(discriminator="kind")]
+    result: Annotated[ResultEvent | TrainResultEvent | ProbeResultEvent, Field(discriminator="type")] | None
+
+
+class Resumable(Out):
+    step: int
 
 
 class RunList(Out):
@@ -482,21 +539,33 @@ class TrainStepsEvent(_Event):
 
 
 class EvaluatedEvent(_Event):
-    """The loss on the rows held out, in nats a token."""
+    """The loss on the rows held out: nats a token; of pictures a mean squared error without a perplexity."""
 
     type: Literal["evaluated"]
     step: int
     loss: float
-    perplexity: float
-    tokens: int
+    perplexity: float | None
+    tokens: int = Field(description="or pictures")
+
+
+class SampledPicture(Out):
+    seed: int
+    width: int
+    height: int
+    sha256: str
+    size: int = Field(description="bytes")
+    url: str
 
 
 class SampledEvent(_Event):
+    """What the model makes of a prompt of the plan: a text, or a picture."""
+
     type: Literal["sampled"]
     step: int
     index: int
     prompt: str
-    text: str
+    text: str = Field(description='"" where it draws')
+    picture: SampledPicture | None = None
 
 
 class SavedEvent(_Event):
@@ -532,6 +601,26 @@ class RunTrainResultEvent(_Event, TrainResultEvent):
     """`train_result` on the stream, last before the terminal state."""
 
 
+class ProbeResultEvent(Out):
+    """How long a training run would last: `seconds` are `steps` at `step_s`, `evaluations` at `evaluation_s`,
+    and `rest_s` for reading, tokenising and saving."""
+
+    type: Literal["probe_result"]
+    steps: int
+    step_s: float
+    evaluations: int
+    evaluation_s: float
+    rest_s: float
+    seconds: float
+    tokens_per_s: float
+    rows: int = Field(description="that are learned")
+    held_out: int = Field(description="rows that are measured with")
+
+
+class RunProbeResultEvent(_Event, ProbeResultEvent):
+    """`probe_result` on the stream, last before the terminal state."""
+
+
 class StateEvent(_Event):
     """The server's own: a run's state, or its place in the queue, has changed."""
 
@@ -547,7 +636,8 @@ class StateEvent(_Event):
 
 
 class RestartEvent(_Event):
-    """A new attempt begins at `from`: lanes are cleared and charts cut back to it."""
+    """A new attempt begins at `from`: lanes are cleared; charts are cut back to it, the last step that stays.
+    Of a run that trains it comes when the checkpoint has been read."""
 
     model_config = ConfigDict(populate_by_name=True)
     type: Literal["restart"]
@@ -569,6 +659,7 @@ Event = Annotated[
     | SampledEvent
     | SavedEvent
     | RunTrainResultEvent
+    | RunProbeResultEvent
     | StateEvent
     | RestartEvent,
     Field(discriminator="type"),
@@ -683,6 +774,42 @@ class Manifest(Out):
     parameters: int
     share: float
     eps: list[EpsChange]
+
+
+# ---------------------------------------------------------------- training
+
+
+class Trainable(Out):
+    """What a plan trains, and of how much."""
+
+    parameters: int
+    tensors: int
+    all_parameters: int
+    all_tensors: int
+    share: float = Field(description="of the parameters, 0 to 1")
+
+
+class Need(Out):
+    """Bytes."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    working: int = Field(description="what a step holds for a moment")
+    together: int = Field(description="at the worst moment: gradients grow as activations go")
+
+
+class Estimate(Out):
+    trainable: Trainable
+    memory: Need
+    have: int = Field(description="bytes that are free")
+    device: Literal["cpu", "cuda"]
+    fits: bool
+    change: dict[str, Any] | None = Field(
+        description="fields of the plan, changed so that it fits; null where it does, or where nothing helps"
+    )
+    remedy: str | None = Field(description="null where it fits")
 
 
 # ---------------------------------------------------------------- data sets

@@ -43,10 +43,14 @@ def remove(connection: Connection, id: str) -> None:
 
 
 def user_of(connection: Connection, id: str) -> str | None:
-    """A run that trains on this data set, or will: its request names it."""
+    """A run that trains on this data set or measures with it, or will: its request names it."""
     return connection.scalar(
         select(runs.c.id)
-        .where(runs.c.kind == "train", runs.c.state.in_(("queued", "running")), runs.c.request.contains(id))
+        .where(
+            runs.c.kind.in_(("train", "probe")),
+            runs.c.state.in_(("queued", "running")),
+            runs.c.request.contains(id),
+        )
         .limit(1)
     )
 

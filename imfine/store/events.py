@@ -95,5 +95,18 @@ def after(connection: Connection, wants: Wants, last: int, limit: int) -> list[L
     return [Logged(*row) for row in connection.execute(query)]
 
 
+def of_types(
+    connection: Connection, run_id: str, types: Collection[str], last: int, limit: int
+) -> list[tuple[int, str]]:
+    """(id, data) of the next events of a run after id `last`, in order."""
+    query = (
+        select(events.c.id, events.c.data)
+        .where(events.c.run_id == run_id, events.c.id > last, events.c.type.in_(types))
+        .order_by(events.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.data) for row in connection.execute(query)]
+
+
 def to_json(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

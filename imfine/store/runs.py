@@ -34,6 +34,7 @@ class Head:
     seq: int
     cancel: bool
     save: bool
+    pause: bool
     worker: str | None
     created_ms: int
     started_ms: int | None

@@ -38,6 +38,7 @@ runs = Table(
     Column("seq", Integer, nullable=False, default=0),  # the last report taken of this attempt
     Column("cancel", Boolean, nullable=False, default=False),
     Column("save", Boolean, nullable=False, default=False),  # stop, and keep what there is
+    Column("pause", Boolean, nullable=False, default=False),  # stop, and leave what it takes to go on
     Column("worker", String(200)),
     Column("created_ms", BigInteger, nullable=False),
     Column("started_ms", BigInteger),

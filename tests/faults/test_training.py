@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -30,11 +37,16 @@ def ready(installation: Installation) -> Installation:
     return installation
 
 
-def begin(there: Installation, name: str, **plan: Any) -> str:
+def begin(there: Installation, name: str, resumes: str | None = None, **plan: Any) -> str:
+    return ask(there, kind="train", name=name, resumes=resumes, plan={**PLAN, **plan})
+
+
+def ask(there: Installation, **more: Any) -> str:
     data = there.http.post("/api/datasets?name=ships.txt", content=TEXT.encode())
     assert data.status_code in (200, 201), data.text
-    body = {"kind": "train", "model": "gpt2-classics", "name": name, "dataset": data.json()["id"]}
-    answer = there.http.post("/api/runs", json={**body, "plan": {**PLAN, **plan}})
+    answer = there.http.post(
+        "/api/runs", json={"model": "gpt2-classics", "dataset": data.json()["id"], **more}
+    )
     assert answer.status_code == 202, answer.text
     run_id: str = answer.json()["id"]
     return run_id
@@ -102,10 +114,122 @@ def test_a_stop_leaves_a_checkpoint_and_the_run_goes_on_after_it(ready: Installa
     ready.wait_state(run, "cancelled")
 
 
+def test_a_run_that_was_paused_and_gone_on_with_is_one_that_was_not(ready: Installation) -> None:
+    asked = {"steps": 60, "save_every": 50, "eval_every": 20, "dtype": "float32", "samples": ["The ship"]}
+    straight = begin(ready, "mine-straight", **asked)
+    ready.wait_state(straight, "succeeded", seconds=120)
+    first = begin(ready, "mine", **asked)
+    wait_event(ready, first, "train_steps")
+    ready.http.post(f"/api/runs/{first}/pause")
+    ready.wait_state(first, "cancelled")
+    step = ready.run(first)["resumable"]["step"]
+    assert 0 < step < 60
+    assert folders(ready) == {"mine-straight", ".mine.train"}
+    second = begin(ready, "mine", resumes=first, **asked)
+    ended = ready.wait_state(second, "succeeded", seconds=120)
+    assert ended["result"]["steps"] == 60
+    assert (ready.run(first)["resumable"], folders(ready)) == (None, {"mine-straight", "mine"})
+    assert weights(ready, "mine") == weights(ready, "mine-straight")
+    assert curve(ready, "mine") == curve(ready, "mine-straight")
+    assert points(ready, second) == points(ready, straight)
+    log = ready.log(second)
+    assert [each["from"] for each in log if each["type"] == "restart"] == [step]
+    assert log[1]["type"] == "evaluated"  # its log begins with what the first one told
+
+
+def test_a_run_that_dies_again_and_again_fails_and_goes_on_with_what_would_fit(ready: Installation) -> None:
+    run = begin(ready, "mine", steps=400)
+    for attempt in (1, 2, 3):
+        wait_event(ready, run, "saved", attempt)
+        child(ready).kill()
+    ended = ready.wait_state(run, "failed")
+    assert (ended["error"]["code"], ended["error"]["field"]) == ("out_of_memory", "plan.batch")
+    change = ended["error"]["params"]["change"]
+    assert change == {"checkpointing": True}
+    step = ended["resumable"]["step"]
+    again = begin(ready, "mine", steps=step + 3, resumes=run, **change)
+    ended = ready.wait_state(again, "succeeded", seconds=90)
+    assert ended["result"]["steps"] == step + 3
+    assert folders(ready) == {"mine"}
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(installation: Installation) -> None:
+    models = installation.home / "models"
+    shutil.rmtree(models)
+    models.mkdir()
+    with small_disk(models, "80m"):
+        installation.start()
+        run = begin(installation, "mine", steps=400)
+        wait_event(installation, run, "saved")
+        with (models / "ballast").open("wb") as ballast, suppress(OSError):
+            while True:
+                ballast.write(b"x" * (1 << 16))
+        ended = installation.wait_state(run, "failed", seconds=60)
+        assert ended["error"]["code"] == "setup"
+        assert "disk" in ended["error"]["message"]
+        step = ended["resumable"]["step"]
+        (models / "ballast").unlink()
+        again = begin(installation, "mine", steps=step + 3, resumes=run)
+        assert installation.wait_state(again, "succeeded", seconds=90)["result"]["steps"] == step + 3
+        installation.end()
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(words, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a small disk wants the right to mount one")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def weights(there: Installation, name: str) -> bytes:
+    return (there.home / "models" / name / "model.safetensors").read_bytes()
+
+
+def curve(there: Installation, name: str) -> list[dict[str, Any]]:
+    """Every number of the kept curves that does not tell the time."""
+    lines = (there.home / "models" / name / "curves.jsonl").read_text().splitlines()
+    timed = ("tokens_per_s", "eta_s")
+    return [{k: v for k, v in json.loads(line).items() if k not in timed} for line in lines]
+
+
+def points(there: Installation, run: str) -> list[tuple[str, ...]]:
+    """Of the CSV, what does not depend on which steps were told together."""
+    found = list(csv.DictReader(there.get(f"/api/runs/{run}/curves.csv").text.splitlines()))
+    names = ("step", "loss", "lr", "grad_norm", "eval_loss", "perplexity")
+    return [tuple(row[name] for name in names) for row in found]
+
+
 def test_cancel_leaves_nothing(ready: Installation) -> None:
     run = begin(ready, "mine", steps=5000)
     wait_event(ready, run, "saved")
     ready.cancel(run)
     ready.wait_state(run, "cancelled")
     assert folders(ready) == set()
+    assert not [each for each in ready.children() if "imfine.jobs.child" in each.cmdline()]
+
+
+def test_a_probe_tells_how_long_it_takes_and_leaves_nothing(ready: Installation) -> None:
+    run = ask(ready, kind="probe", plan=PLAN)
+    ended = ready.wait_state(run, "succeeded", seconds=90)
+    told = ended["result"]
+    assert (told["type"], told["steps"], told["rows"], told["held_out"]) == ("probe_result", 20, 9, 1)
+    assert told["evaluations"] == 11
+    parts = told["steps"] * told["step_s"] + told["evaluations"] * told["evaluation_s"] + told["rest_s"]
+    assert told["seconds"] == pytest.approx(parts)
+    assert {"phase", "probe_result"} <= set(types(ready.log(run)))
+    assert not list((ready.home / "probes").glob("*"))
+    assert folders(ready) == set()
+
+
+def test_a_newer_probe_takes_the_place_of_one_that_runs(ready: Installation) -> None:
+    slow = ask(ready, kind="probe", plan={**PLAN, "batch": 64, "accumulation": 16, "length": 256})
+    wait_event(ready, slow, "phase")
+    quick = ask(ready, kind="probe", plan=PLAN, replaces=slow)
+    ready.wait_state(slow, "cancelled")
+    ready.wait_state(quick, "succeeded", seconds=90)
+    assert not list((ready.home / "probes").glob("*"))
     assert not [each for each in ready.children() if "imfine.jobs.child" in each.cmdline()]

@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 from store_runs import put_run
 
 from imfine.core.models.known import SHIPPED
-from imfine.server import datasets, uploads
+from imfine.server import child, datasets, uploads
 from imfine.server.context import Context
 from imfine.settings import Settings
 
@@ -242,11 +242,11 @@ def test_a_child_that_dies_or_never_ends_is_said(
     started = subprocess.Popen
 
     def killed(*args: Any, **more: Any) -> Any:
-        child = started(*args, **more)
-        child.kill()
-        return child
+        process = started(*args, **more)
+        process.kill()
+        return process
 
-    monkeypatch.setattr(datasets.subprocess, "Popen", killed)
+    monkeypatch.setattr(child.subprocess, "Popen", killed)
     answer = give(client)
     assert (answer.status_code, "signal 9" in answer.json()["error"]["message"]) == (422, True)
     assert left(context) == [found["id"]]
@@ -276,7 +276,7 @@ def test_data_that_fill_the_memory_end_the_child_alone(
     def bounded(_words: Any, **more: Any) -> Any:
         return started([sys.executable, "-c", code], **more)
 
-    monkeypatch.setattr(datasets.subprocess, "Popen", bounded)
+    monkeypatch.setattr(child.subprocess, "Popen", bounded)
     answer = give(client, json.dumps({"text": "x" * 12_000_000}).encode())
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "out_of_memory")
     assert left(context) == []

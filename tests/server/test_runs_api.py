@@ -312,10 +312,10 @@ def test_cancel_is_the_same_however_often(client: TestClient, worker: Worker) ->
 
     at_work = post(client).json()["id"]
     worker.claim(at_work)
-    assert worker.heartbeat(at_work).json() == {"cancel": False, "save": False}
+    assert worker.heartbeat(at_work).json() == {"cancel": False, "save": False, "pause": False}
     for _ in range(2):
         assert client.post(f"/api/runs/{at_work}/cancel").json()["state"] == "running"
-    assert worker.heartbeat(at_work).json() == {"cancel": True, "save": False}
+    assert worker.heartbeat(at_work).json() == {"cancel": True, "save": False, "pause": False}
     assert worker.events(at_work, 1).json() == {"cancel": True}
     assert worker.finish(at_work, 2, "cancelled").status_code == 200
     assert client.post(f"/api/runs/{at_work}/cancel").json()["state"] == "cancelled"

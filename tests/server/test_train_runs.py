@@ -127,10 +127,10 @@ def test_stop_and_save(client: TestClient, worker: Worker) -> None:
     run = train(client).json()["id"]
     assert client.post(f"/api/runs/{run}/save").status_code == 409  # nothing is learned yet
     worker.claim(run)
-    assert worker.heartbeat(run).json() == {"cancel": False, "save": False}
+    assert worker.heartbeat(run).json() == {"cancel": False, "save": False, "pause": False}
     for _ in range(2):
         assert client.post(f"/api/runs/{run}/save").json()["state"] == "running"
-    assert worker.heartbeat(run).json() == {"cancel": False, "save": True}
+    assert worker.heartbeat(run).json() == {"cancel": False, "save": True, "pause": False}
     assert worker.finish(run, 1, result=RESULT).status_code == 200
     done = client.post(f"/api/runs/{run}/save").json()
     assert (done["state"], done["result"]) == ("succeeded", RESULT)
@@ -189,3 +189,42 @@ def test_work_that_dies_is_tried_again_and_fails_with_its_reason(
         state = "queued" if attempt < settings.max_attempts else "failed"
         assert client.get(f"/api/runs/{run}").json()["state"] == state
     assert client.get(f"/api/runs/{run}").json()["error"] == died
+
+
+def test_a_probe_measures_and_makes_no_model(client: TestClient, worker: Worker, queue: Queue) -> None:
+    body = {"kind": "probe", "model": "tiny", "dataset": DATA, "plan": {"steps": 5}}
+    first = client.post("/api/runs", json=body).json()
+    assert (first["kind"], first["prompt"], first["request"]["plan"]["steps"]) == ("probe", "letters.txt", 5)
+    assert first["name"].count("-") == 2  # made up
+    assert client.post(f"/api/runs/{first['id']}/save").status_code == 409
+    assert client.delete(f"/api/datasets/{DATA}").status_code == 409
+    second = client.post("/api/runs", json={**body, "replaces": first["id"]}).json()["id"]
+    assert client.get(f"/api/runs/{first['id']}").json()["state"] == "cancelled"
+    until(lambda: (second, "batch") in queue.sent)
+    worker.claim(second)
+    times = dict.fromkeys(("step_s", "evaluation_s", "rest_s", "seconds", "tokens_per_s"), 1.5)
+    counts = dict.fromkeys(("steps", "evaluations", "rows", "held_out"), 3)
+    result = {"type": "probe_result", **times, **counts}
+    assert worker.finish(second, 1, result=result).status_code == 200
+    done = client.get(f"/api/runs/{second}").json()
+    assert (done["state"], done["result"]) == ("succeeded", result)
+    again = client.post(f"/api/runs/{second}/again")
+    assert (again.status_code, again.json()["kind"]) == (202, "probe")
+    listed = client.get("/api/runs", params={"kind": "probe"}).json()
+    assert listed["total"] == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "field"),
+    [
+        ({"plan": {"lr": 5.0}}, 422, "plan.lr"),
+        ({"name": "mine"}, 422, "name"),
+        ({"dataset": "f" * 64}, 404, "dataset"),
+        ({"model": "nowhere"}, 404, "model"),
+    ],
+)
+def test_what_a_probe_is_refused_for(
+    client: TestClient, more: dict[str, Any], status: int, field: str
+) -> None:
+    answer = client.post("/api/runs", json={"kind": "probe", "model": "tiny", "dataset": DATA, **more})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (status, field), answer.text

@@ -33,6 +33,7 @@ def head(**more: Any) -> Head:
         "seq": 0,
         "cancel": False,
         "save": False,
+        "pause": False,
         "created_ms": 1,
         "recipe_hash": "h",
     }

@@ -60,7 +60,7 @@ def main() -> None:
         answer = {"error": error.to_json()}
     except MemoryError:
         answer = {"error": _too_much().to_json()}
-    json.dump(answer, sys.stdout)
+    print(json.dumps(answer))
 
 
 def _leash() -> None:

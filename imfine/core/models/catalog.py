@@ -137,6 +137,20 @@ def describe(card: Card) -> tuple[Layout, dict[str, dict[str, Any]]]:
     return layout(_config(card)), {}
 
 
+def shapes_of(card: Card) -> tuple[dict[str, Any], dict[str, tuple[int, ...]] | None]:
+    """A found model's config, and its parameters' shapes by their stored names; None: no file tells them, the
+    config has to.
+
+    Raises: ModelNotFound where there is not even a config, and as `describe`.
+    """
+    if card.path is None or not card.ready:
+        return _config(card), None
+    local = read_local(Path(card.path))
+    if local.tensors is None:
+        return local.config, None
+    return local.config, {name: tensor.shape for name, tensor in local.tensors.items()}
+
+
 def layout_of(card: Card) -> Layout:
     """A found model's layout from its config alone: what a recipe is checked against.
 

@@ -2,7 +2,7 @@
 
 A folder is made beside its place, its files are on the disk with their hashes in manifest.json, then it is
 renamed. One whose files are not those of its manifest is passed over for the one before. No pickle. Knows
-tensors and JSON, not what they mean.
+tensors and JSON, not what they mean; torch only when it reads or writes one, for the server looks here too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
-from safetensors.torch import load_file, save_file
 
 from imfine.core.models.folders import sha256, staged, sync
 from imfine.errors import SetupError
@@ -35,21 +32,29 @@ class Checkpoint:
     folder: Path
     state: dict[str, Any]
 
-    def weights(self) -> dict[str, torch.Tensor]:
-        return load_file(self.folder / "weights.safetensors")
+    def weights(self) -> dict[str, Any]:
+        return self._tensors("weights")
 
-    def optimizer(self) -> dict[str, torch.Tensor]:
-        return load_file(self.folder / "optimizer.safetensors")
+    def optimizer(self) -> dict[str, Any]:
+        return self._tensors("optimizer")
+
+    def _tensors(self, name: str) -> dict[str, Any]:
+        from safetensors.torch import load_file
+
+        return load_file(self.folder / f"{name}.safetensors")
 
 
 def save(
     home: Path,
     step: int,
-    weights: Mapping[str, torch.Tensor],
-    optimizer: Mapping[str, torch.Tensor],
+    weights: Mapping[str, Any],
+    optimizer: Mapping[str, Any],
     state: Mapping[str, Any],
 ) -> None:
-    """Raises: SetupError when the disk is full; the checkpoints before it stay whole."""
+    """`weights` and `optimizer`: tensors by name. Raises: SetupError when the disk is full; the checkpoints
+    before it stay whole."""
+    from safetensors.torch import save_file
+
     folder = home / f"step-{step:08d}"
     with told_when_full(home), staged(folder) as stage:
         for name, tensors in (("weights", weights), ("optimizer", optimizer)):

@@ -79,6 +79,14 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """The run goes on after `step` steps; what was told of later ones is void. 0: from the start."""
+
+    step: int
+    type: Literal["resumed"] = "resumed"
+
+
+@dataclass(frozen=True)
 class TrainResult:
     """The trained model. Losses and perplexities are of the held-out rows; None where none were held out.
 
@@ -109,9 +117,26 @@ class TrainResult:
     type: Literal["train_result"] = "train_result"
 
 
+@dataclass(frozen=True)
+class ProbeResult:
+    """How long a run would take: `seconds` are `steps` at `step_s`, `evaluations` (samples among them) at
+    `evaluation_s`, and `rest_s` for reading, tokenising and saving. `rows` are learned, `held_out` not."""
+
+    steps: int
+    step_s: float
+    evaluations: int
+    evaluation_s: float
+    rest_s: float
+    seconds: float
+    tokens_per_s: float
+    rows: int
+    held_out: int
+    type: Literal["probe_result"] = "probe_result"
+
+
 Sample = Sampled | SampledPicture
-TrainEvent = Phase | Notice | TrainStep | Evaluated | Sample | Saved | TrainResult
+TrainEvent = Phase | Notice | Resumed | TrainStep | Evaluated | Sample | Saved | TrainResult
 
 
-def to_json(event: TrainEvent) -> dict[str, Any]:
+def to_json(event: TrainEvent | ProbeResult) -> dict[str, Any]:
     return asdict(event)

@@ -8,19 +8,60 @@ from __future__ import annotations
 import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from imfine.core.train import checkpoint
-from imfine.core.train.result import CURVES
 from imfine.errors import Conflict
+
+CURVES = "curves.jsonl"
+OWNER = "run"  # a file that says whose it is, where a server's run trains
 
 
 class Home:
+    """Of the run that makes `out_dir`."""
+
     def __init__(self, out_dir: Path) -> None:
         self.folder = out_dir.parent / f".{out_dir.name}.train"
         self.tokens = self.folder / "tokens"
         self.curves = self.folder / CURVES
+
+    @property
+    def owner(self) -> str | None:
+        """The run whose it is; None: nobody's, or that of somebody who trains by hand."""
+        try:
+            return (self.folder / OWNER).read_text()
+        except OSError:
+            return None
+
+    def own(self, run: str, resumes: str | None = None) -> None:
+        """From here on it is `run`'s. What another run of ours has left is in the way, and goes, unless this
+        one `resumes` it; what somebody trains by hand stays.
+
+        Raises: Conflict where there is nothing of the run that it resumes.
+        """
+        owner = self.owner
+        if resumes is not None and owner not in (resumes, run):
+            raise Conflict(
+                f"the checkpoints of run {resumes} are gone",
+                remedy="start it anew",
+                field="resumes",
+                value=resumes,
+            )
+        if owner == run:
+            return
+        if resumes is None and owner is not None:
+            self.remove()
+        if resumes is not None or not self.folder.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = self.folder / f".{OWNER}.part"
+            part.write_text(run)
+            part.replace(self.folder / OWNER)
+
+    @property
+    def step(self) -> int | None:
+        """Of the newest checkpoint; None: there is none."""
+        return next(reversed(checkpoint.steps(self.folder)), None)
 
     def check_new(self, name: str) -> None:
         """Raises: Conflict when a run for `name` is not finished: a new one would throw it away."""
@@ -52,4 +93,9 @@ class Home:
             yield
 
     def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Out of its place at once: whoever still writes there finds nothing to add to."""
+        gone = self.folder.with_name(f"{self.folder.name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        with suppress(OSError):
+            self.folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)

@@ -100,6 +100,7 @@ def open_learner(parent: Parent, plan: Plan, device: torch.device) -> Iterator[P
 def made_ready(module: PreTrainedModel, local: Local, plan: Plan, name: str, *, read: bool = True) -> Learner:
     """`module` is `local`'s in the plan's dtype. `read`: masters from the file, not from it."""
     module.requires_grad_(False)
+    module.config.pad_token_id = None  # positions say what is padding; transformers would miss a mask
     peft = None
     if plan.method == "full":
         _open_weights(module, local, plan, read=read)

@@ -17,11 +17,9 @@ from imfine.core.train.tokens import Tokens
 
 
 class Lesson(Protocol):
-    """`lengths`: what each row counts in a sequence; 0 leaves it out. `draws`: how often a held-out row is
-    measured."""
+    """`lengths`: what each row counts in a sequence; 0 leaves it out."""
 
     lengths: Sequence[int]
-    draws: int
 
     def batch(self, packs: Sequence[Pack], step: int, at: int) -> tuple[torch.Tensor, ...]:
         """The learner's arguments for sequences `at`, `at + 1`, … of step `step`; the same each time."""
@@ -43,7 +41,6 @@ class TextLesson:
     def __init__(self, learner: Learner, tokenizer: Any, tokens: Tokens) -> None:
         self.learner, self.tokenizer, self.tokens = learner, tokenizer, tokens
         self.lengths: Sequence[int] = tokens.lengths
-        self.draws = 1
 
     def batch(self, packs: Sequence[Pack], step: int, at: int) -> tuple[torch.Tensor, ...]:
         return self.fixed(packs)

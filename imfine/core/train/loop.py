@@ -30,13 +30,13 @@ from imfine.core.train import checkpoint
 from imfine.core.train.curves import Curves
 from imfine.core.train.data import Data
 from imfine.core.train.evaluate import held_out_loss
-from imfine.core.train.events import Evaluated, Sample, Saved, TrainEvent, TrainResult, TrainStep
-from imfine.core.train.home import Home
+from imfine.core.train.events import Evaluated, Resumed, Sample, Saved, TrainEvent, TrainResult, TrainStep
+from imfine.core.train.home import CURVES, Home
 from imfine.core.train.learner import Parent
 from imfine.core.train.plan import TIMES, Plan
 from imfine.core.train.prepare import prepare
 from imfine.core.train.prepared import Prepared
-from imfine.core.train.result import ADAPTER, CURVES, free, write_result
+from imfine.core.train.result import ADAPTER, free, write_result
 from imfine.core.train.targets import trainable
 from imfine.core.train.watch import Watch
 from imfine.errors import Conflict
@@ -73,7 +73,7 @@ def train(
     home = Home(out_dir)
     first = accelerator.is_main_process
     with home.held(out_dir.name, resume=resume) if first else nullcontext():
-        run = _Run(accelerator, parent, data, plan, out_dir, home, stop)
+        run = _Run(accelerator, parent, data, plan, out_dir, home, stop, resume)
         for event in run.events():
             if first:
                 yield event
@@ -92,6 +92,7 @@ class _Run:
     out_dir: Path
     home: Home
     stop: Callable[[], Order]
+    resume: bool = False
     done: bool = False
     order: Order = "go"
     step: int = 0
@@ -123,6 +124,8 @@ class _Run:
             )
         if found is not None:
             self._restore(found)
+        if self.resume:
+            yield Resumed(self.step)
         first = self.accelerator.is_main_process
         self.curves = Curves(self.home.curves, self.step, looked=not self._owes) if first else None
         try:
@@ -343,6 +346,7 @@ class _Run:
         result = self._told(reason, kept, shown)
         _, held_out = self.data.split(self.plan.seed, self.plan.eval_share)
         facts = {
+            "run": self.home.owner,
             "parent": {"id": self.parent.id, "checksum": self.parent.checksum},
             "data": {"hash": self.data.hash, "rows": self.data.rows, "held_out": len(list(held_out))},
             "plan": self.plan.to_json(),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from imfine.core import memory
@@ -22,13 +23,15 @@ from imfine.core.models.local import read_local
 from imfine.core.models.pull import converted_dir, pull
 from imfine.core.train import checkpoint
 from imfine.core.train.data import check_kind
-from imfine.core.train.events import TrainEvent
-from imfine.core.train.fit import Need, check_fits
+from imfine.core.train.events import ProbeResult, TrainEvent
+from imfine.core.train.fit import check_fits
 from imfine.core.train.home import Home
 from imfine.core.train.loop import Order, train
 from imfine.core.train.plan import Plan
-from imfine.core.train.probe import Pace, probe
+from imfine.core.train.probe import probe
 from imfine.core.train.result import free
+from imfine.core.train.room import Need
+from imfine.core.train.room import free as free_memory
 from imfine.errors import Invalid, ModelRefused
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
@@ -101,8 +104,7 @@ def found_parent(
         card = find(model, settings, any_folder=any_folder, revision=revision)
     assert card.path is not None
     folder = _folder(Path(card.path), settings)
-    have, device = (gpus[0].free, "cuda") if (gpus := memory.gpus()) else (memory.available(), "cpu")
-    need = check_fits(read_local(folder), plan, card.id, have, device)
+    need = check_fits(read_local(folder), plan, card.id, *free_memory())
     return Source(card.id, folder, checksum(folder, settings.home)), need
 
 
@@ -125,14 +127,15 @@ def train_named(
 
 def estimate_named(
     model: str, data: Sequence[str | Path], name: str, changes: Mapping[str, Any]
-) -> Iterator[Phase | Notice | tuple[Need, Pace]]:
+) -> Iterator[Phase | Notice | tuple[Need, ProbeResult]]:
     """What a run would take, by shapes and some steps that are thrown away; it comes last."""
     for each in named(model, data, name, changes):
         if not isinstance(each, Named):
             yield each
             continue
-        for step in probe(each.parent, each.data, each.plan):
-            yield (each.need, step) if isinstance(step, Pace) else step
+        with TemporaryDirectory(prefix="imfine-probe-") as folder:
+            for step in probe(each.parent, each.data, each.plan, Path(folder) / "probe"):
+                yield (each.need, step) if isinstance(step, ProbeResult) else step
 
 
 def _checked(name: str) -> str:

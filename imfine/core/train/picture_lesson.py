@@ -36,7 +36,6 @@ class PictureLesson:
         self.learner, self.plan, self.tokenizers = learner, learner.plan, tokenizers
         self.latents, self.prior, self.folder = latents, prior, folder
         self.lengths: Sequence[int] = [1] * len(latents)
-        self.draws = DRAWS
         self.scale, self.mean, self.std = scaling(learner.outside[0])
 
     def batch(self, packs: Sequence[Pack], step: int, at: int) -> tuple[torch.Tensor, ...]:

@@ -22,6 +22,8 @@ from imfine.core.models.rewrite import Change, check_changeable, rewritten
 from imfine.core.models.weights import INDEX, prefix_of, read_folder, read_json, weight_files
 from imfine.core.train.card import card_of
 from imfine.core.train.checkpoint import told_when_full
+from imfine.core.train.events import TrainResult
+from imfine.core.train.home import CURVES
 from imfine.core.train.learner import Parent
 from imfine.core.train.picture_samples import SAMPLES
 from imfine.core.train.prepared import AnyLearner
@@ -29,7 +31,6 @@ from imfine.core.train.targets import targets
 from imfine.errors import Conflict
 
 FACTS = "imfine-train.json"
-CURVES = "curves.jsonl"
 COPIED = (
     "config.json", INDEX, "scheduler_config.json", "generation_config.json", "processor_config.json",
     "imfine.json",
@@ -92,6 +93,24 @@ def free(out_dir: Path) -> None:
             field="name",
             value=str(out_dir),
         )
+
+
+def finished(out_dir: Path, run: str) -> TrainResult | None:
+    """What `run` has made, where it died before it could tell; None: it has made nothing."""
+    try:
+        facts = json.loads((out_dir / FACTS).read_text("utf-8"))
+        if facts["run"] != run:
+            return None
+        adapter = str(out_dir / ADAPTER) if facts["adapter"] else None
+        return TrainResult(
+            path=str(out_dir),
+            adapter=adapter,
+            curves=str(out_dir / CURVES),
+            versions=facts["versions"],
+            **facts["numbers"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _changes(learner: AnyLearner) -> dict[str, Change]:

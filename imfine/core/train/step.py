@@ -21,6 +21,7 @@ from imfine.core.train.feed import Feed
 from imfine.core.train.lesson import Lesson
 from imfine.core.train.optimizer import adamw, set_state, state_of
 from imfine.core.train.prepared import AnyLearner
+from imfine.core.train.room import in_words, lighter
 from imfine.core.train.schedule import learning_rate
 from imfine.errors import OutOfMemory
 
@@ -116,25 +117,15 @@ def told_out_of_memory(learner: AnyLearner) -> Iterator[None]:
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
         plan, layout = learner.plan, learner.local.layout
-        if isinstance(layout, ImageLayout):
-            side, multiple = plan.pixels(layout), layout.multiple_of
-            what = f"pictures of {side} pixels"
-            smaller = {"resolution": max(multiple, side // 2 // multiple * multiple)}
-        else:
-            what = f"sequences of up to {plan.tokens(layout)} tokens"
-            smaller = {"length": max(8, plan.tokens(layout) // 2)}
-        if plan.batch > 1:
-            change: dict[str, object] = {"batch": plan.batch // 2, "accumulation": plan.accumulation * 2}
-        elif not plan.checkpointing:
-            change = {"checkpointing": True}
-        elif plan.method == "full":
-            change = {"method": "lora"}
-        else:
-            change = dict(smaller)
-        words = ", ".join(f"{name} {value}" for name, value in change.items())
+        change = lighter(plan, layout)
+        what = (
+            f"pictures of {plan.pixels(layout)} pixels"
+            if isinstance(layout, ImageLayout)
+            else f"sequences of up to {plan.tokens(layout)} tokens"
+        )
         raise OutOfMemory(
             f"the memory ran out in a batch of {plan.batch} {what}",
-            remedy=f"go on with {words}",
+            remedy=f"go on with {in_words(change)}",
             field="plan.batch",
             value=plan.batch,
             change=change,

@@ -25,10 +25,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Trainable:
-    """What a plan trains: numbers, tensors, and the share of the numbers in all of the model's (0–1)."""
+    """What a plan trains: numbers and tensors; of how many in the model; and the numbers' share (0–1)."""
 
     parameters: int
     tensors: int
+    all_parameters: int
+    all_tensors: int
     share: float
 
 
@@ -70,4 +72,5 @@ def trainable(layout: Layout, shapes: Mapping[str, tuple[int, ...]], plan: Plan)
             sizes = [plan.rank * into, plan.rank * out] + ([out] if plan.method == "dora" else [])
         numbers += sum(sizes)
         tensors += len(sizes)
-    return Trainable(numbers, tensors, numbers / sum(map(math.prod, shapes.values())))
+    whole = sum(map(math.prod, shapes.values()))
+    return Trainable(numbers, tensors, whole, len(shapes), numbers / whole)

@@ -53,8 +53,9 @@ class Watch:
         self._lowest = math.inf if lowest is None else float(str(lowest))
 
     def _diverged(self, step: int, fact: str, loss: float) -> TrainingDiverged:
-        lr = self.plan.learning_rate / 10
-        clip = "" if 0 < self.plan.clip <= 1 else " and clip 1"
+        lr = float(f"{self.plan.learning_rate / 10:.2g}")
+        change = {"lr": lr} | ({} if 0 < self.plan.clip <= 1 else {"clip": 1.0})
+        clip = " and clip 1" if "clip" in change else ""
         go_on = f"go on from step {self.saved}" if self.saved else "start again"
         return TrainingDiverged(
             f"training diverged: {fact}",
@@ -65,4 +66,5 @@ class Watch:
             saved=self.saved,
             loss=loss if math.isfinite(loss) else repr(loss),
             lr=lr,
+            change=change,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 
@@ -12,10 +12,10 @@ from imfine.errors import TooLarge
 from imfine.server.asking import MODEL_NAMED, again, ask, explain_too_large
 from imfine.server.body import StrictRoute
 from imfine.server.context import Context, Ctx
-from imfine.server.lifecycle import no_run
+from imfine.server.lifecycle import Asked, no_run
 from imfine.server.responses import Json, errors
-from imfine.server.schemas import Kind, Run, RunIn, RunList, State, TrainIn
-from imfine.server.training import ask_training
+from imfine.server.schemas import GenerateIn, Kind, ProbeIn, Run, RunIn, RunList, State, TrainIn
+from imfine.server.training import ask_probe, ask_training, resumable
 from imfine.store import runs
 from imfine.store.runs import Whole
 
@@ -46,9 +46,8 @@ def create(
 ) -> Json:
     """The run is kept before the answer: it waits even where the queue is away. The same Idempotency-Key with
     the same body gives the same run for a day, with another body 409."""
-    asked = ask_training(body, ctx) if isinstance(body, TrainIn) else ask(body, ctx.catalog)
-    run, position = ctx.life.submit(asked, idempotency_key)
-    return Json(runs.to_run(run, position), status_code=202)
+    asked = _checked(body, ctx)
+    return _taken(ctx, *ctx.life.submit(asked, idempotency_key))
 
 
 @router.get(
@@ -87,7 +86,8 @@ def show(id: RunPath, ctx: Ctx) -> Json:
     summary="Cancel, however often",
 )
 def cancel(id: RunPath, ctx: Ctx) -> Json:
-    """A run that waits is cancelled at once, one that runs at its next token; one that has ended stays."""
+    """A run that waits is cancelled at once, one that runs at its next token; one that has ended stays.
+    No checkpoint is kept of it."""
     ctx.life.cancel(id)
     return _answer(ctx, id)
 
@@ -105,6 +105,18 @@ def save(id: RunPath, ctx: Ctx) -> Json:
 
 
 @router.post(
+    "/{id}/pause",
+    response_model=Run,
+    responses=errors(401, 403, 404, 409, 422, 429, 503),
+    summary="Stop a training run with a checkpoint, however often",
+)
+def pause(id: RunPath, ctx: Ctx) -> Json:
+    """The run ends as cancelled after its next step. `resumable` says where one that `resumes` it goes on."""
+    ctx.life.pause(id)
+    return _answer(ctx, id)
+
+
+@router.post(
     "/{id}/again",
     status_code=202,
     response_model=Run,
@@ -115,13 +127,17 @@ def run_again(id: RunPath, ctx: Ctx) -> Json:
     """A model is not trained over: 409 while there is one of its name."""
     before, _ = _find(ctx, id)
     request, page = json.loads(before.request), before.head.page
-    asked = (
-        ask_training(TrainIn(**request, page=page), ctx)
-        if before.head.kind == "train"
-        else again(request, page)
-    )
-    run, position = ctx.life.submit(asked)
-    return Json(runs.to_run(run, position), status_code=202)
+    kinds = {"train": TrainIn, "probe": ProbeIn}
+    kind = kinds.get(before.head.kind)
+    request.pop("resumes", None)  # its checkpoints are used up
+    asked = again(request, page) if kind is None else _checked(kind(**request, page=page), ctx)
+    return _taken(ctx, *ctx.life.submit(asked))
+
+
+def _checked(body: GenerateIn | TrainIn | ProbeIn, ctx: Context) -> Asked:
+    if isinstance(body, TrainIn):
+        return ask_training(body, ctx)
+    return ask_probe(body, ctx) if isinstance(body, ProbeIn) else ask(body, ctx.catalog)
 
 
 def _find(ctx: Context, run_id: str) -> tuple[Whole, int | None]:
@@ -133,5 +149,13 @@ def _find(ctx: Context, run_id: str) -> tuple[Whole, int | None]:
 
 
 def _answer(ctx: Context, run_id: str) -> Json:
-    run, position = _find(ctx, run_id)
-    return Json(runs.to_run(run, position))
+    return Json(_told(ctx, *_find(ctx, run_id)))
+
+
+def _taken(ctx: Context, run: Whole, position: int | None) -> Json:
+    return Json(_told(ctx, run, position), status_code=202)
+
+
+def _told(ctx: Context, run: Whole, position: int | None) -> dict[str, Any]:
+    step = resumable(run.head, ctx)
+    return runs.to_run(run, position) | {"resumable": None if step is None else {"step": step}}

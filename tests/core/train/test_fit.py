@@ -15,7 +15,8 @@ from training import plan, source
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from imfine.core.models.local import Local, read_local
-from imfine.core.train.fit import Need, check_fits, need
+from imfine.core.train.fit import check_fits, need
+from imfine.core.train.room import Need
 from imfine.errors import OutOfMemory
 
 CHILD = """

@@ -11,39 +11,15 @@ import pytest
 import small_pictures
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from picture_data import Pictures
 from PIL import Image
 from safetensors.torch import load_file
 from training import Source, curve, losses, result
 
-from imfine.core.data.rows import Picture
 from imfine.core.train.events import Evaluated, SampledPicture, TrainEvent
 from imfine.core.train.loop import train
 from imfine.core.train.plan import Plan
 from imfine.errors import Invalid
-
-
-class Pictures:
-    """A data set of small pictures in memory, or rather in a folder."""
-
-    kind = "image"
-
-    def __init__(self, folder: Path, count: int = 10) -> None:
-        folder.mkdir(exist_ok=True)
-        rng = np.random.default_rng(5)
-        self.rows = count
-        self._rows = []
-        for i in range(count):
-            path = folder / f"{i}.png"
-            Image.fromarray(rng.integers(0, 255, (20, 24, 3), np.uint8)).save(path)
-            self._rows.append(Picture(path, f"thing {i}" if i % 3 else "", 24, 20))
-        self.hash = hashlib.sha256(str(folder).encode()).hexdigest()
-
-    def row(self, index: int) -> Picture:
-        return self._rows[index]
-
-    def split(self, seed: int, eval_share: float) -> tuple[list[int], list[int]]:
-        held_out = int(self.rows * eval_share)
-        return list(range(held_out, self.rows)), list(range(held_out))
 
 
 @pytest.fixture(scope="session")

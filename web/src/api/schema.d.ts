@@ -140,6 +140,7 @@ export interface paths {
         /**
          * Cancel, however often
          * @description A run that waits is cancelled at once, one that runs at its next token; one that has ended stays.
+         *     No checkpoint is kept of it.
          */
         post: operations["cancel_api_runs__id__cancel_post"];
         delete?: never;
@@ -162,6 +163,26 @@ export interface paths {
          * @description The run succeeds after its next step, with the reason `stopped`; one that has ended stays.
          */
         post: operations["save_api_runs__id__save_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a training run with a checkpoint, however often
+         * @description The run ends as cancelled after its next step. `resumable` says where one that `resumes` it goes on.
+         */
+        post: operations["pause_api_runs__id__pause_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -384,6 +405,67 @@ export interface paths {
         };
         /** A picture of a data set */
         get: operations["picture_api_datasets__id__pictures__file__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/train/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a plan trains, and the memory it takes
+         * @description Told from shapes: the model need not be on this disk where its config is known. How long it takes is
+         *     told by a run of kind `probe`.
+         */
+        post: operations["estimate_api_train_estimate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/curves.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A training run's curves as CSV
+         * @description Also of a run that goes on. What was not told of a step is left empty.
+         */
+        get: operations["as_csv_api_runs__id__curves_csv_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/tensorboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A training run's curves as TensorBoard reads them
+         * @description Put it in a folder, and name that to `tensorboard --logdir`. Wall times are spread over the run.
+         */
+        get: operations["as_event_file_api_runs__id__tensorboard_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -618,9 +700,80 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** Estimate */
+        Estimate: {
+            trainable: components["schemas"]["Trainable"];
+            memory: components["schemas"]["Need"];
+            /**
+             * Have
+             * @description bytes that are free
+             */
+            have: number;
+            /**
+             * Device
+             * @enum {string}
+             */
+            device: "cpu" | "cuda";
+            /** Fits */
+            fits: boolean;
+            /**
+             * Change
+             * @description fields of the plan, changed so that it fits; null where it does, or where nothing helps
+             */
+            change: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Remedy
+             * @description null where it fits
+             */
+            remedy: string | null;
+        };
+        /** EstimateIn */
+        EstimateIn: {
+            /**
+             * Model
+             * @description starter, Hub id or local folder
+             */
+            model: string;
+            /** Revision */
+            revision?: string | null;
+            /**
+             * @default {
+             *       "parts": [
+             *         "attn",
+             *         "mlp"
+             *       ],
+             *       "method": "lora",
+             *       "rank": 8,
+             *       "dropout": 0,
+             *       "schedule": "cosine",
+             *       "warmup": 0.03,
+             *       "weight_decay": 0.01,
+             *       "clip": 1,
+             *       "batch": 4,
+             *       "accumulation": 1,
+             *       "packing": true,
+             *       "checkpointing": false,
+             *       "answers_only": true,
+             *       "eval_share": 0.05,
+             *       "patience": 0,
+             *       "keep": 2,
+             *       "samples": [],
+             *       "sample_tokens": 48,
+             *       "ema": 0,
+             *       "caption_dropout": 0.1,
+             *       "prior_count": 32,
+             *       "prior_weight": 1,
+             *       "seed": 0,
+             *       "dtype": "float32"
+             *     }
+             */
+            plan: components["schemas"]["PlanIn"];
+        };
         /**
          * EvaluatedEvent
-         * @description The loss on the rows held out, in nats a token.
+         * @description The loss on the rows held out: nats a token; of pictures a mean squared error without a perplexity.
          */
         EvaluatedEvent: {
             /** Run */
@@ -637,11 +790,14 @@ export interface components {
             /** Loss */
             loss: number;
             /** Perplexity */
-            perplexity: number;
-            /** Tokens */
+            perplexity: number | null;
+            /**
+             * Tokens
+             * @description or pictures
+             */
             tokens: number;
         };
-        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["TrainStepsEvent"] | components["schemas"]["EvaluatedEvent"] | components["schemas"]["SampledEvent"] | components["schemas"]["SavedEvent"] | components["schemas"]["RunTrainResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
+        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["TrainStepsEvent"] | components["schemas"]["EvaluatedEvent"] | components["schemas"]["SampledEvent"] | components["schemas"]["SavedEvent"] | components["schemas"]["RunTrainResultEvent"] | components["schemas"]["RunProbeResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
         /**
          * Finding
          * @description What one should know of the data; not an error.
@@ -1111,6 +1267,30 @@ export interface components {
              */
             tensors: number | null;
         };
+        /**
+         * Need
+         * @description Bytes.
+         */
+        Need: {
+            /** Weights */
+            weights: number;
+            /** Gradients */
+            gradients: number;
+            /** Optimizer */
+            optimizer: number;
+            /** Activations */
+            activations: number;
+            /**
+             * Working
+             * @description what a step holds for a moment
+             */
+            working: number;
+            /**
+             * Together
+             * @description at the worst moment: gradients grow as activations go
+             */
+            together: number;
+        };
         /** NoticeEvent */
         NoticeEvent: {
             /** Run */
@@ -1290,9 +1470,14 @@ export interface components {
             parts: ("attn" | "mlp")[];
             /**
              * Layers
-             * @description null: all of them
+             * @description of a text model; null: all of them
              */
             layers?: number[] | null;
+            /**
+             * Blocks
+             * @description of a picture model, by its band names; null: the UNet's, not the text encoder
+             */
+            blocks?: string[] | null;
             /**
              * Method
              * @default lora
@@ -1410,6 +1595,43 @@ export interface components {
              */
             sample_tokens: number;
             /**
+             * Ema
+             * @description decay of the average that is kept; 0: off
+             * @default 0
+             */
+            ema: number;
+            /**
+             * Resolution
+             * @description pixels; null: the model's own
+             */
+            resolution?: number | null;
+            /**
+             * Snr Gamma
+             * @description min-SNR weighting; null: off
+             */
+            snr_gamma?: number | null;
+            /**
+             * Caption Dropout
+             * @description share of pictures without their caption
+             * @default 0.1
+             */
+            caption_dropout: number;
+            /**
+             * Prior
+             * @description what the model draws first and shall not forget
+             */
+            prior?: string | null;
+            /**
+             * Prior Count
+             * @default 32
+             */
+            prior_count: number;
+            /**
+             * Prior Weight
+             * @default 1
+             */
+            prior_weight: number;
+            /**
              * Seed
              * @default 0
              */
@@ -1454,6 +1676,122 @@ export interface components {
              * @description base64
              */
             data: string;
+        };
+        /**
+         * ProbeIn
+         * @description Some steps of such a training run are taken, and thrown away, to tell how long it would last.
+         */
+        ProbeIn: {
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "probe";
+            /**
+             * Model
+             * @description starter, Hub id or local folder
+             */
+            model: string;
+            /** Revision */
+            revision?: string | null;
+            /** Dataset */
+            dataset: string;
+            /**
+             * @default {
+             *       "parts": [
+             *         "attn",
+             *         "mlp"
+             *       ],
+             *       "method": "lora",
+             *       "rank": 8,
+             *       "dropout": 0,
+             *       "schedule": "cosine",
+             *       "warmup": 0.03,
+             *       "weight_decay": 0.01,
+             *       "clip": 1,
+             *       "batch": 4,
+             *       "accumulation": 1,
+             *       "packing": true,
+             *       "checkpointing": false,
+             *       "answers_only": true,
+             *       "eval_share": 0.05,
+             *       "patience": 0,
+             *       "keep": 2,
+             *       "samples": [],
+             *       "sample_tokens": 48,
+             *       "ema": 0,
+             *       "caption_dropout": 0.1,
+             *       "prior_count": 32,
+             *       "prior_weight": 1,
+             *       "seed": 0,
+             *       "dtype": "float32"
+             *     }
+             */
+            plan: components["schemas"]["PlanIn"];
+            /** Page */
+            page?: string | null;
+            /**
+             * Replaces
+             * @description as in `GenerateIn`: an older probe, say
+             */
+            replaces?: string | null;
+        };
+        /**
+         * ProbeRequest
+         * @description As `TrainRequest`, of a run that measures.
+         */
+        ProbeRequest: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "probe";
+            /** Model */
+            model: string;
+            /** Revision */
+            revision: string | null;
+            /** Dataset */
+            dataset: string;
+            /** Plan */
+            plan: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * ProbeResultEvent
+         * @description How long a training run would last: `seconds` are `steps` at `step_s`, `evaluations` at `evaluation_s`,
+         *     and `rest_s` for reading, tokenising and saving.
+         */
+        ProbeResultEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "probe_result";
+            /** Steps */
+            steps: number;
+            /** Step S */
+            step_s: number;
+            /** Evaluations */
+            evaluations: number;
+            /** Evaluation S */
+            evaluation_s: number;
+            /** Rest S */
+            rest_s: number;
+            /** Seconds */
+            seconds: number;
+            /** Tokens Per S */
+            tokens_per_s: number;
+            /**
+             * Rows
+             * @description that are learned
+             */
+            rows: number;
+            /**
+             * Held Out
+             * @description rows that are measured with
+             */
+            held_out: number;
         };
         /** Ready */
         Ready: {
@@ -1510,7 +1848,8 @@ export interface components {
         };
         /**
          * RestartEvent
-         * @description A new attempt begins at `from`: lanes are cleared and charts cut back to it.
+         * @description A new attempt begins at `from`: lanes are cleared; charts are cut back to it, the last step that stays.
+         *     Of a run that trains it comes when the checkpoint has been read.
          */
         RestartEvent: {
             /** Run */
@@ -1572,6 +1911,11 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** Resumable */
+        Resumable: {
+            /** Step */
+            step: number;
+        };
         /**
          * RowPreview
          * @description Its pieces joined are the text that the model reads.
@@ -1590,7 +1934,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "generate" | "train";
+            kind: "generate" | "train" | "probe";
             /**
              * State
              * @enum {string}
@@ -1634,10 +1978,12 @@ export interface components {
             started_at: string | null;
             /** Finished At */
             finished_at: string | null;
+            /** @description from where another run may go on with this one */
+            resumable: components["schemas"]["Resumable"] | null;
             /** Request */
-            request: components["schemas"]["RunRequest"] | components["schemas"]["TrainRequest"];
+            request: components["schemas"]["RunRequest"] | components["schemas"]["TrainRequest"] | components["schemas"]["ProbeRequest"];
             /** Result */
-            result: (components["schemas"]["ResultEvent"] | components["schemas"]["TrainResultEvent"]) | null;
+            result: (components["schemas"]["ResultEvent"] | components["schemas"]["TrainResultEvent"] | components["schemas"]["ProbeResultEvent"]) | null;
         };
         /** RunList */
         RunList: {
@@ -1650,6 +1996,45 @@ export interface components {
             next: string | null;
             /** Total */
             total: number;
+        };
+        /**
+         * RunProbeResultEvent
+         * @description `probe_result` on the stream, last before the terminal state.
+         */
+        RunProbeResultEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "probe_result";
+            /** Steps */
+            steps: number;
+            /** Step S */
+            step_s: number;
+            /** Evaluations */
+            evaluations: number;
+            /** Evaluation S */
+            evaluation_s: number;
+            /** Rest S */
+            rest_s: number;
+            /** Seconds */
+            seconds: number;
+            /** Tokens Per S */
+            tokens_per_s: number;
+            /**
+             * Rows
+             * @description that are learned
+             */
+            rows: number;
+            /**
+             * Held Out
+             * @description rows that are measured with
+             */
+            held_out: number;
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
         };
         /**
          * RunRequest
@@ -1758,7 +2143,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "generate" | "train";
+            kind: "generate" | "train" | "probe";
             /**
              * State
              * @enum {string}
@@ -1772,7 +2157,7 @@ export interface components {
             page: string | null;
             /**
              * Prompt
-             * @description its first 200 characters; of a run that trains: the data set's name
+             * @description its first 200 characters; of a run that trains or measures: the data set's name
              */
             prompt: string;
             /** Recipe */
@@ -1863,7 +2248,10 @@ export interface components {
             /** Attempt */
             attempt: number;
         };
-        /** SampledEvent */
+        /**
+         * SampledEvent
+         * @description What the model makes of a prompt of the plan: a text, or a picture.
+         */
         SampledEvent: {
             /** Run */
             run: string;
@@ -1880,8 +2268,30 @@ export interface components {
             index: number;
             /** Prompt */
             prompt: string;
-            /** Text */
+            /**
+             * Text
+             * @description "" where it draws
+             */
             text: string;
+            picture: components["schemas"]["SampledPicture"] | null;
+        };
+        /** SampledPicture */
+        SampledPicture: {
+            /** Seed */
+            seed: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Size
+             * @description bytes
+             */
+            size: number;
+            /** Url */
+            url: string;
         };
         /** SamplingIn */
         SamplingIn: {
@@ -2001,7 +2411,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "generate" | "train";
+            kind: "generate" | "train" | "probe";
             /** Name */
             name: string;
             /** Model */
@@ -2081,7 +2491,7 @@ export interface components {
         };
         /**
          * TrainIn
-         * @description A model that is to be trained on a data set of text; the result is a model called `name`.
+         * @description A model that is to be trained on a data set of its kind; the result is a model called `name`.
          */
         TrainIn: {
             /**
@@ -2126,11 +2536,20 @@ export interface components {
              *       "keep": 2,
              *       "samples": [],
              *       "sample_tokens": 48,
+             *       "ema": 0,
+             *       "caption_dropout": 0.1,
+             *       "prior_count": 32,
+             *       "prior_weight": 1,
              *       "seed": 0,
              *       "dtype": "float32"
              *     }
              */
             plan: components["schemas"]["PlanIn"];
+            /**
+             * Resumes
+             * @description a run that has failed or was paused: this one goes on from its last checkpoint, asked the same but for how it learns (lr, schedule, steps, batch × accumulation as a product, …)
+             */
+            resumes?: string | null;
             /** Page */
             page?: string | null;
         };
@@ -2159,6 +2578,8 @@ export interface components {
             plan: {
                 [key: string]: unknown;
             };
+            /** Resumes */
+            resumes?: string | null;
         };
         /**
          * TrainResultEvent
@@ -2251,6 +2672,25 @@ export interface components {
             epoch: number;
             /** Eta S */
             eta_s: number;
+        };
+        /**
+         * Trainable
+         * @description What a plan trains, and of how much.
+         */
+        Trainable: {
+            /** Parameters */
+            parameters: number;
+            /** Tensors */
+            tensors: number;
+            /** All Parameters */
+            all_parameters: number;
+            /** All Tensors */
+            all_tensors: number;
+            /**
+             * Share
+             * @description of the parameters, 0 to 1
+             */
+            share: number;
         };
         /** Worker */
         Worker: {
@@ -2544,7 +2984,7 @@ export interface operations {
         parameters: {
             query?: {
                 state?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
-                kind?: ("generate" | "train") | null;
+                kind?: ("generate" | "train" | "probe") | null;
                 model?: string | null;
                 /** @description in prompt, name, model and id */
                 q?: string | null;
@@ -2625,7 +3065,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["GenerateIn"] | components["schemas"]["TrainIn"];
+                "application/json": components["schemas"]["GenerateIn"] | components["schemas"]["TrainIn"] | components["schemas"]["ProbeIn"];
             };
         };
         responses: {
@@ -2876,6 +3316,92 @@ export interface operations {
         };
     };
     save_api_runs__id__save_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    pause_api_runs__id__pause_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -4054,6 +4580,256 @@ export interface operations {
                     "image/jpeg": string;
                     "image/webp": string;
                     "image/bmp": string;
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    estimate_api_train_estimate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EstimateIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Estimate"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the model has to be fetched, and the Hub cannot be reached */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    as_csv_api_runs__id__curves_csv_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the points, by step */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    as_event_file_api_runs__id__tensorboard_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the run's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description an event file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description no token, or a wrong one */
