@@ -36,13 +36,16 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
     data: Annotated[
         list[str],
         typer.Option(
-            help="A file, folder or zip to learn from: JSONL, CSV, Parquet, text; or the Hub's"
+            help="A file, folder or zip to learn from: JSONL, CSV, Parquet, text, pictures; or the Hub's"
             " hf://datasets/owner/name. Repeatable."
         ),
     ],
     name: Annotated[str, typer.Option(help="What the trained model is called.")],
     parts: Annotated[str | None, typer.Option(help="attn, mlp or attn,mlp.")] = None,
-    layers: Annotated[str | None, typer.Option(help="0-11, or 0,4-6; else all.")] = None,
+    layers: Annotated[str | None, typer.Option(help="Of a text model: 0-11, or 0,4-6; else all.")] = None,
+    blocks: Annotated[
+        str | None, typer.Option(help="Of a picture model: IN04,M00,TE; else all of the UNet's.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="full, lora or dora.")] = None,
     rank: Whole = None,
     alpha: Number = None,
@@ -74,8 +77,19 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
     save_every: Whole = None,
     keep: Annotated[int | None, typer.Option(help="Checkpoints kept.")] = None,
     sample: Annotated[
-        list[str] | None, typer.Option(help="A prompt to answer at each evaluation. Repeatable.")
+        list[str] | None, typer.Option(help="A prompt to answer, or draw, at each evaluation. Repeatable.")
     ] = None,
+    ema: Annotated[float | None, typer.Option(help="Keep an average of the weights, e.g. 0.999.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Pictures: pixels a side; else the model's.")] = None,
+    snr_gamma: Annotated[float | None, typer.Option(help="Pictures: min-SNR weighting, e.g. 5.")] = None,
+    caption_dropout: Annotated[
+        float | None, typer.Option(help="Pictures: share that is shown without its caption.")
+    ] = None,
+    prior: Annotated[
+        str | None, typer.Option(help="Pictures: what shall not be forgotten; the model draws it first.")
+    ] = None,
+    prior_count: Whole = None,
+    prior_weight: Number = None,
     seed: Whole = None,
     dtype: Annotated[
         str | None, typer.Option(help="float32 or bfloat16; else what this processor is quick in.")
@@ -111,6 +125,13 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
         "save_every": save_every,
         "keep": keep,
         "samples": sample or None,
+        "ema": ema,
+        "resolution": resolution,
+        "snr_gamma": snr_gamma,
+        "caption_dropout": caption_dropout,
+        "prior": prior,
+        "prior_count": prior_count,
+        "prior_weight": prior_weight,
         "seed": seed,
         "dtype": dtype,
     }
@@ -122,6 +143,8 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
             changes["parts"] = [part.strip() for part in parts.split(",")]
         if layers is not None:
             changes["layers"] = _layers(layers)
+        if blocks is not None:
+            changes["blocks"] = [block.strip() for block in blocks.split(",")]
         Plan.parse(changes)
         if estimate:
             _estimate(model, data, name, changes, json)
@@ -159,6 +182,8 @@ def _told(path: str, end: Any) -> None:
         typer.echo(
             f"  held out    perplexity {end.perplexity_before:.2f} before, {end.perplexity_after:.2f} after"
         )
+    elif end.loss_before is not None and end.loss_after is not None:
+        typer.echo(f"  held out    error {end.loss_before:.4f} before, {end.loss_after:.4f} after")
     typer.echo(f"  memory      {size_of(end.peak_memory)} at most")
     typer.echo(f"  path        {path}")
     if end.adapter:
@@ -187,7 +212,7 @@ def _shown(events: Iterator[TrainEvent]) -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from imfine.core.train.events import TrainResult
+    from imfine.core.train.events import SampledPicture, TrainResult
 
     console = Console(stderr=True)
     columns = (
@@ -204,18 +229,16 @@ def _shown(events: Iterator[TrainEvent]) -> Any:
                 verb = VERBS.get(event.phase, event.phase)
                 progress.update(task, description=verb, completed=event.done, total=event.total)
             elif event.type == "train_step":
-                told = (
-                    f"{event.step}/{event.steps}  loss {event.loss:.3f}  {event.tokens_per_s:,.0f} tokens/s"
-                )
+                told = f"{event.step}/{event.steps}  loss {event.loss:.3f}  {event.tokens_per_s:,.0f}/s"
                 progress.update(
                     task, description="Training", completed=event.step, total=event.steps, told=told
                 )
             elif event.type == "evaluated":
-                console.print(
-                    f"step {event.step}: held out {event.loss:.3f}, perplexity {event.perplexity:.2f}"
-                )
+                more = "" if event.perplexity is None else f", perplexity {event.perplexity:.2f}"
+                console.print(f"step {event.step}: held out {event.loss:.4f}{more}")
             elif event.type == "sampled":
-                console.print(f"  {event.prompt!r} → {event.text!r}", markup=False, highlight=False)
+                shown = event.file if isinstance(event, SampledPicture) else repr(event.text)
+                console.print(f"  {event.prompt!r} → {shown}", markup=False, highlight=False)
             elif event.type == "notice":
                 console.print(event.message, markup=False)
             elif isinstance(event, TrainResult):

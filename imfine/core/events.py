@@ -111,7 +111,7 @@ class Picture:
 
     @property
     def url(self) -> str:
-        return f"/api/artifacts/{self.sha256}.png"
+        return artifact_url(self.sha256)
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,11 @@ class PictureResult(Result):
 
 
 Event = Phase | Tokens | LaneEnd | Measures | Preview | Picture | PictureMeasures | Notice | Result
+
+
+def artifact_url(sha256: str) -> str:
+    """Where the server has a picture."""
+    return f"/api/artifacts/{sha256}.png"
 
 
 def to_json(event: Event) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from imfine.core.train.home import Home
 from imfine.core.train.learner import Parent
 from imfine.core.train.loop import Order, train
 from imfine.core.train.named import found_parent
-from imfine.core.train.plan import DEFAULT_LENGTH, Plan
+from imfine.core.train.plan import Plan
 from imfine.core.train.probe import probe
 from imfine.core.train.result import finished
 from imfine.core.train.room import in_words, lighter
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def _too_much(error: MemoryError, plan: Plan) -> OutOfMemory:
-    change = lighter(plan, plan.length or DEFAULT_LENGTH)
+    change = lighter(plan, None)
     return OutOfMemory(
         f"the memory ran out while it trained: {error}; {memory.available():,} bytes are free",
         remedy=f"go on with {in_words(change)}",

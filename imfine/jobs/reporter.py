@@ -18,7 +18,7 @@ from typing import Any, Self
 from imfine.core.events import Event, Phase, Picture, Preview, Tokens
 from imfine.errors import ImfineError, Unavailable
 from imfine.jobs.client import Claim, Client, Gone, Terms
-from imfine.jobs.training import as_json
+from imfine.jobs.training import Drawn, as_json
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Reporter:
         ours."""
         while self.gathered or self.previews:
             part, self.gathered = self.gathered[:EVENTS_A_POST], self.gathered[EVENTS_A_POST:]
-            told = [event for event in part if not isinstance(event, Picture) or self._upload(event)]
+            told = [event for event in part if not isinstance(event, (Picture, Drawn)) or self._upload(event)]
             if not self.gathered:
                 told += self.previews.values()
                 self.previews = {}
@@ -100,10 +100,10 @@ class Reporter:
                 self._post(told)
         self.flushed_at = time.monotonic()
 
-    def _upload(self, picture: Picture) -> bool:
+    def _upload(self, picture: Picture | Drawn) -> bool:
         """Whether the server has the file."""
         name = picture.sha256
-        wanted = name not in self.uploaded and not self.cancelled.is_set()
+        wanted = bool(picture.png) and name not in self.uploaded and not self.cancelled.is_set()
         if wanted and self.client.upload(self.claim, name, picture.png, self.cancelled):
             self.uploaded.add(name)
         return name in self.uploaded

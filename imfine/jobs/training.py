@@ -19,8 +19,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from imfine.core.events import Notice, Phase, to_json
-from imfine.core.train.plan import DEFAULT_LENGTH, Plan
+from imfine.core.events import Notice, Phase, artifact_url, to_json
+from imfine.core.train.plan import Plan
 from imfine.core.train.room import in_words, lighter
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.jobs.client import Claim
@@ -68,6 +68,14 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Drawn(Told):
+    """A picture that was drawn on the way; `png` goes to the server before the event does."""
+
+    sha256: str = ""
+    png: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
 class Done(Told):
     """The result."""
 
@@ -88,6 +96,7 @@ class Training:
             if self._probes
             else at.models_dir / f".{claim.request['name']}.train"
         )
+        self._made = at.models_dir / claim.request.get("name", "")
         self._plan = Plan.parse(claim.request["plan"])
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
         self._steps: list[dict[str, Any]] = []
@@ -170,9 +179,17 @@ class Training:
         with self._child.stdout as said:
             for line in said:
                 with suppress(ValueError):  # cut off by its death
-                    self._lines.put(json.loads(line))
+                    self._lines.put(self._with_picture(json.loads(line)))
         self._child.wait()
         self._lines.put(None)
+
+    def _with_picture(self, line: dict[str, Any]) -> dict[str, Any]:
+        """What was drawn is read as soon as it is told: its folder is the model's when the run has ended."""
+        if line["type"] == "sampled" and "file" in line:
+            for folder in (self._folder, self._made):
+                with suppress(OSError):
+                    return line | {"png": (folder / line["file"]).read_bytes()}
+        return line
 
     def _joined(self) -> TrainSteps:
         steps, self._steps = self._steps, []
@@ -191,7 +208,7 @@ class Training:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
         if code == -signal.SIGKILL:
-            change = lighter(self._plan, self._plan.length or DEFAULT_LENGTH)
+            change = lighter(self._plan, None)
             return Died(
                 OutOfMemory(
                     "the process that trained was killed; most likely the machine's memory ran out",
@@ -211,6 +228,16 @@ def _event(line: dict[str, Any]) -> Any:
         return Phase(line["phase"], line["done"], line["total"], line["unit"])
     if line["type"] == "notice":
         return Notice(line["code"], line["message"], line["params"])
+    if line["type"] == "sampled" and "file" in line:
+        return _drawn(line)
     if line["type"] == "resumed":
         return Told({"type": "restart", "from": line["step"]})
     return (Done if line["type"] in RESULTS else Told)(line)
+
+
+def _drawn(line: dict[str, Any]) -> Drawn:
+    """As the API's `sampled`."""
+    picture = {name: line[name] for name in ("seed", "width", "height", "sha256", "size")}
+    picture["url"] = artifact_url(line["sha256"])
+    told = {name: line[name] for name in ("type", "step", "index", "prompt")}
+    return Drawn({**told, "text": "", "picture": picture}, line["sha256"], line.get("png", b""))

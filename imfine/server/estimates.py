@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from imfine.core.families import Layout
 from imfine.core.models.catalog import Card, shapes_of
 from imfine.core.recent import Recent
 from imfine.core.train.plan import Plan
@@ -35,8 +36,8 @@ class Estimates:
         self._told: Recent[dict[str, Any]] = Recent(KEPT)
         self._closed = False
 
-    def tell(self, card: Card, plan: Plan, length: int) -> dict[str, Any]:
-        """As the API's `Estimate`. `length`: tokens of the plan's sequences.
+    def tell(self, card: Card, plan: Plan, layout: Layout) -> dict[str, Any]:
+        """As the API's `Estimate`.
 
         Raises: Invalid, ModelNotFound, what reading the model's config raises; Unavailable.
         """
@@ -48,7 +49,7 @@ class Estimates:
         def need(each: Plan) -> Need:
             return Need(**self._ask(key, model, each)["need"])
 
-        found = room(plan, length, have, need)
+        found = room(plan, layout, have, need)
         return {
             "trainable": self._ask(key, model, plan)["trainable"],
             "memory": found.need.to_json(),

@@ -198,7 +198,11 @@ class PlanIn(In):
     """How it is trained; whatever is left out is core's default, null too where null is allowed."""
 
     parts: list[Literal["attn", "mlp"]] = ["attn", "mlp"]
-    layers: list[int] | None = Field(default=None, description="null: all of them")
+    layers: list[int] | None = Field(default=None, description="of a text model; null: all of them")
+    blocks: list[str] | None = Field(
+        default=None,
+        description="of a picture model, by its band names; null: the UNet's, not the text encoder",
+    )
     method: Literal["full", "lora", "dora"] = "lora"
     rank: int = 8
     alpha: float | None = Field(default=None, description="null: 2 × rank")
@@ -223,12 +227,19 @@ class PlanIn(In):
     keep: int = Field(default=2, description="checkpoints kept")
     samples: list[str] = []
     sample_tokens: int = 48
+    ema: float = Field(default=0.0, description="decay of the average that is kept; 0: off")
+    resolution: int | None = Field(default=None, description="pixels; null: the model's own")
+    snr_gamma: float | None = Field(default=None, description="min-SNR weighting; null: off")
+    caption_dropout: float = Field(default=0.1, description="share of pictures without their caption")
+    prior: str | None = Field(default=None, description="what the model draws first and shall not forget")
+    prior_count: int = 32
+    prior_weight: float = 1.0
     seed: int = 0
     dtype: Dtype = Field(default="float32", description="left out: what the machine is quick in")
 
 
 class TrainIn(In):
-    """A model that is to be trained on a data set of text; the result is a model called `name`."""
+    """A model that is to be trained on a data set of its kind; the result is a model called `name`."""
 
     kind: Literal["train"]
     model: ModelRef
@@ -547,21 +558,33 @@ class TrainStepsEvent(_Event):
 
 
 class EvaluatedEvent(_Event):
-    """The loss on the rows held out, in nats a token."""
+    """The loss on the rows held out: nats a token; of pictures a mean squared error without a perplexity."""
 
     type: Literal["evaluated"]
     step: int
     loss: float
-    perplexity: float
-    tokens: int
+    perplexity: float | None
+    tokens: int = Field(description="or pictures")
+
+
+class SampledPicture(Out):
+    seed: int
+    width: int
+    height: int
+    sha256: str
+    size: int = Field(description="bytes")
+    url: str
 
 
 class SampledEvent(_Event):
+    """What the model makes of a prompt of the plan: a text, or a picture."""
+
     type: Literal["sampled"]
     step: int
     index: int
     prompt: str
-    text: str
+    text: str = Field(description='"" where it draws')
+    picture: SampledPicture | None = None
 
 
 class SavedEvent(_Event):

@@ -92,8 +92,8 @@ def _check_resumes(id: str, asked: Asked, ctx: Context) -> int:
 
 
 def _asked(body: TrainIn | ProbeIn, ctx: Context, **named: str | None) -> Asked:
-    _, _, plan = plan_for(body, ctx)
-    dataset = _dataset(body.dataset, ctx)
+    _, layout, plan = plan_for(body, ctx)
+    dataset = _dataset(body.dataset, layout, ctx)
     recipe = Recipe()
     request: dict[str, Any] = {
         "kind": body.kind,
@@ -136,15 +136,17 @@ def _check_free(name: str, ctx: Context) -> None:
         )
 
 
-def _dataset(id: str, ctx: Context) -> dict[str, Any]:
+def _dataset(id: str, layout: Layout, ctx: Context) -> dict[str, Any]:
     with ctx.store.read() as connection:
         found = datasets.get(connection, id)
     if found is None:
         raise no_dataset(id, "dataset")
-    if found["kind"] != "text":
+    if found["kind"] != layout.kind:
+        draws = layout.kind == "image"
         raise Invalid(
-            f"{found['name']} holds pictures; only text is trained on so far",
-            remedy="choose a data set of text",
+            f"{found['name']} holds {'text' if draws else 'pictures'}, "
+            f"the model {'draws pictures' if draws else 'writes text'}",
+            remedy=f"choose a data set of {'pictures' if draws else 'text'}",
             field="dataset",
             value=id,
         )

@@ -21,6 +21,8 @@ from imfine.core.train.plan import Plan
 class Rows:
     """A data set in memory."""
 
+    kind = "text"
+
     def __init__(self, rows: Sequence[Any]) -> None:
         self._rows = list(rows)
         self.rows = len(self._rows)

@@ -69,12 +69,17 @@ class ImageLayout(Layout):
     def eps_of(self, norm: str) -> float:
         return self.norm_eps.get(norm, self.own_eps[norm])
 
+    @property
+    def multiple_of(self) -> int:
+        """Pixels: a picture's sides are multiples of it."""
+        return math.lcm(PIXELS, self.factor)
+
     def to_json(self) -> dict[str, Any]:
         return {
             **super().to_json(),
             "image": {
                 "sample_size": self.sample_size,
-                "multiple_of": math.lcm(PIXELS, self.factor),
+                "multiple_of": self.multiple_of,
                 "latent_channels": self.latent_channels,
                 "encoders": self.row.encoders,
                 "window": self.window,

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -89,7 +88,7 @@ def read_pictures(
     modules: dict[str, nn.Module] = {}
     for part, name in ((part, index[part][1]) for part in sizes):
         yield Phase("loading", sum(sizes[each] for each in modules), sum(sizes.values()))
-        modules[part] = _read(folder / part, CLASSES[name], DTYPES[dtype]).to(device)
+        modules[part] = read_part(folder / part, CLASSES[name], dtype).to(device)
     yield Phase("loading", sum(sizes.values()), sum(sizes.values()))
     together = nn.ModuleDict(modules)
     apply_norm_eps(together, layout)
@@ -122,9 +121,10 @@ def _bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in weight_files(folder))
 
 
-def _read(folder: Path, kind: Any, dtype: torch.dtype) -> nn.Module:
+def read_part(folder: Path, kind: Any, dtype: str) -> nn.Module:
+    """One part, in eval mode and without gradients. Raises: ModelBroken."""
     variant = "fp16" if any(".fp16." in file.name for file in weight_files(folder)) else None
-    named = {"dtype": dtype} if kind.__name__.startswith("CLIP") else {"torch_dtype": dtype}
+    named = {"dtype" if kind.__name__.startswith("CLIP") else "torch_dtype": DTYPES[dtype]}
     try:
         with BUILDING, quiet():
             module: nn.Module = kind.from_pretrained(

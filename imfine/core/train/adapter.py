@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from torch import nn
 from transformers import PreTrainedModel
 
 from imfine.core.families import Layout
@@ -45,7 +46,7 @@ def write_adapter(peft: PeftModel, folder: Path) -> None:
 
 
 @torch.no_grad()
-def merged(module: PreTrainedModel, target: str, weight: torch.Tensor) -> torch.Tensor:
+def merged(module: nn.Module, target: str, weight: torch.Tensor) -> torch.Tensor:
     """A target's weight with its adapter in it, in float32. `weight`: the parent's own, as it is stored.
 
     From these numbers, not from what computing in bfloat16 left of them. The module stays as it is.

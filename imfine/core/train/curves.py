@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from imfine.core.train.events import Evaluated, Sampled, TrainStep, to_json
+from imfine.core.train.events import Evaluated, Sample, TrainStep, to_json
 
 
 class Curves:
@@ -35,7 +35,7 @@ class Curves:
             pass
         return lines
 
-    def add(self, event: TrainStep | Evaluated | Sampled) -> None:
+    def add(self, event: TrainStep | Evaluated | Sample) -> None:
         self._stream.write(json.dumps(to_json(event), ensure_ascii=False) + "\n")
         self._stream.flush()  # a kill loses none; a power cut none before the last checkpoint
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
@@ -15,8 +15,11 @@ from imfine.core.families import TextLayout
 from imfine.core.text.prompts import encode
 from imfine.core.train.events import Evaluated, Sampled
 from imfine.core.train.learner import Learner
-from imfine.core.train.packing import Pack, batch_of
-from imfine.core.train.tokens import Tokens
+from imfine.core.train.lesson import Lesson
+from imfine.core.train.packing import Pack
+
+if TYPE_CHECKING:
+    from imfine.core.train.picture_learner import PictureLearner
 
 
 @contextmanager
@@ -31,9 +34,9 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def held_out_loss(
-    learner: Learner,
+    learner: Learner | PictureLearner,
     accelerator: Accelerator,
-    tokens: Tokens,
+    lesson: Lesson,
     packs: Sequence[Pack],
     *,
     step: int,
@@ -47,14 +50,15 @@ def held_out_loss(
         for share in shares[accelerator.process_index :: accelerator.num_processes]:
             if broken_off():
                 return None
-            batch = batch_of(tokens, share).to(accelerator.device)
-            total += learner(batch.ids, batch.positions, batch.labels).double()
+            batch = [tensor.to(accelerator.device) for tensor in lesson.fixed(share)]
+            total += learner(*batch).double()
     loss = float(accelerator.reduce(total, reduction="sum"))
-    count = sum(tokens.counts[row] for rows in packs for row in rows)
-    return Evaluated(step, loss / count, math.exp(min(loss / count, 700.0)), count)
+    count = lesson.count(packs)
+    text = learner.local.layout.kind == "text"
+    return Evaluated(step, loss / count, math.exp(min(loss / count, 700.0)) if text else None, count)
 
 
-def samples(learner: Learner, tokenizer: Any, *, step: int) -> Iterator[Sampled]:
+def answers(learner: Learner, tokenizer: Any, *, step: int) -> Iterator[Sampled]:
     """The plan's prompts, answered greedily. Raises: Invalid for a prompt that the chat template refuses."""
     module: Any = learner.module
     plan, layout = learner.plan, learner.local.layout

@@ -1,6 +1,7 @@
 """What a training run yields, beside core's Phase and Notice: plain data, the same everywhere.
 
-Knows nothing of who listens. Steps count from 1; losses are nats a trained token.
+Knows nothing of who listens. Steps count from 1; losses are nats a trained token, or of pictures the mean
+squared error of what the UNet predicts. Where tokens are counted, a picture model counts pictures.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ class TrainStep:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The loss on the held-out rows after `step` steps; `tokens` trained tokens were counted."""
+    """The loss on the held-out rows after `step` steps; `tokens` trained tokens were counted. Pictures have
+    no perplexity."""
 
     step: int
     loss: float
-    perplexity: float
+    perplexity: float | None
     tokens: int
     type: Literal["evaluated"] = "evaluated"
 
@@ -47,6 +49,23 @@ class Sampled:
     index: int
     prompt: str
     text: str
+    type: Literal["sampled"] = "sampled"
+
+
+@dataclass(frozen=True)
+class SampledPicture:
+    """What a picture model draws for prompt `index` of the plan after `step` steps, from the same noise each
+    time. `file`: the PNG, from the run's folder, and later from the model's."""
+
+    step: int
+    index: int
+    prompt: str
+    seed: int
+    width: int
+    height: int
+    sha256: str
+    size: int  # bytes
+    file: str
     type: Literal["sampled"] = "sampled"
 
 
@@ -71,7 +90,7 @@ class Resumed:
 class TrainResult:
     """The trained model. Losses and perplexities are of the held-out rows; None where none were held out.
 
-    path         the model's folder; adapter: that of the PEFT adapter, where the method makes one
+    path         the model's folder; adapter: that of the adapter's files, where the method makes one
     reason       why it ended: steps (all of them), stopped (by a person), early (patience)
     best_step    the step whose weights these are
     parameters, tensors  how many were trained
@@ -115,7 +134,8 @@ class ProbeResult:
     type: Literal["probe_result"] = "probe_result"
 
 
-TrainEvent = Phase | Notice | Resumed | TrainStep | Evaluated | Sampled | Saved | TrainResult
+Sample = Sampled | SampledPicture
+TrainEvent = Phase | Notice | Resumed | TrainStep | Evaluated | Sample | Saved | TrainResult
 
 
 def to_json(event: TrainEvent | ProbeResult) -> dict[str, Any]:

@@ -18,16 +18,15 @@ from typing import Any
 import torch
 import transformers
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
-from torch.autograd.graph import saved_tensors_hooks
-from torch.func import functional_call
 
-from imfine.core.families import Layout, TextLayout, layout
+from imfine.core.families import ImageLayout, Layout, TextLayout, layout
 from imfine.core.memory import DTYPE_BYTES
 from imfine.core.models.local import Local
 from imfine.core.models.module import DTYPES
+from imfine.core.train.held import held
 from imfine.core.train.learner import Learner, made_ready
 from imfine.core.train.loss import CHUNK
+from imfine.core.train.picture_fit import picture_activations, picture_parts, picture_working
 from imfine.core.train.plan import Plan
 from imfine.core.train.room import Need, bare, room
 from imfine.core.train.targets import targets, trainable
@@ -46,18 +45,27 @@ def need(
     Raises: Invalid when the plan does not fit the model.
     """
     where = layout(config)
-    length = plan.tokens(where)
-    assert isinstance(where, TextLayout)
     learned = trainable(where, shapes, plan).parameters
     frozen = sum(map(math.prod, shapes.values())) - (learned if plan.method == "full" else 0)
     weights = frozen * DTYPE_BYTES[plan.dtype] + learned * 4
-    kept = _activations(config, where, plan, length)
+    if isinstance(where, ImageLayout):
+        vae = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith("vae."))
+        weights += vae * (4 - DTYPE_BYTES[plan.dtype])  # it encodes in float32
+        kept = picture_activations(config, where, plan)
+        working = picture_working(where, plan)
+    else:
+        assert isinstance(where, TextLayout)
+        length = plan.tokens(where)
+        kept = _activations(config, where, plan, length)
+        wide = max(where.intermediate_size, where.hidden_size)
+        working = 3 * 4 * min(CHUNK, plan.batch * length * where.vocab_size)  # logits, their gradient, a copy
+        working += 3 * 4 * plan.batch * length * wide
     if device == "cpu":
         kept = round(kept * HOLES[plan.method])
-    wide = max(where.intermediate_size, where.hidden_size)
-    working = 3 * 4 * min(CHUNK, plan.batch * length * where.vocab_size)  # logits, their gradient, a copy
-    working += 3 * 4 * plan.batch * length * wide + LIBRARIES
+    working += LIBRARIES
     gradients, optimizer = 4 * learned, 8 * learned
+    if plan.ema:
+        optimizer += 4 * learned
     grown = gradients + kept if plan.accumulation > 1 else max(gradients, kept)
     return Need(weights, gradients, optimizer, kept, working, weights + optimizer + grown + working)
 
@@ -65,7 +73,7 @@ def need(
 def check_fits(local: Local, plan: Plan, name: str, have: int, device: str = "cpu") -> Need:
     """Raises: OutOfMemory with need, have and a plan that would fit, when `have` bytes are too few."""
     shapes = {each: tensor.shape for each, tensor in (local.tensors or {}).items()}
-    found = room(plan, plan.tokens(local.layout), have, lambda each: need(local.config, shapes, each, device))
+    found = room(plan, local.layout, have, lambda each: need(local.config, shapes, each, device))
     found.check(name)
     return found.need
 
@@ -73,7 +81,11 @@ def check_fits(local: Local, plan: Plan, name: str, have: int, device: str = "cp
 def shapes_of(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Of the parameters that a model of this config has, without reading any."""
     with torch.device("meta"):
-        module = _built(config, layout(config), torch.float32)
+        where = layout(config)
+        if isinstance(where, ImageLayout):
+            module = picture_parts(config, torch.float32, with_vae=True)
+        else:
+            module = _built(config, where, torch.float32)
     return {name: tuple(parameter.shape) for name, parameter in module.named_parameters()}
 
 
@@ -109,27 +121,13 @@ def _kept(asked: str, layers: int, plan: Plan, length: int) -> int:
     with torch.device("meta"):
         module = _built(config, where, DTYPES[plan.dtype])
         learner = made_ready(module, local, plan, "fit", read=False)
-    mode = FakeTensorMode()
-    hollow = {
-        name: FakeTensor(mode, tensor, torch.device("cpu")).requires_grad_(tensor.requires_grad)
-        for name, tensor in [*learner.named_parameters(), *learner.named_buffers()]
-    }
-    own = {tensor.untyped_storage()._cdata for tensor in hollow.values()}
-    found: dict[int, Any] = {}  # the storages themselves, so that none takes the place of one that went
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        found[storage._cdata] = storage
-        return tensor
-
-    with mode:
-        ids = torch.zeros(plan.batch, length, dtype=torch.long)
-        positions = torch.arange(length).repeat(plan.batch, 1)
-    with mode, saved_tensors_hooks(keep, lambda tensor: tensor):
-        functional_call(
-            _Hidden(learner), {f"learner.{name}": t for name, t in hollow.items()}, (ids, positions)
-        )
-    return sum(storage.nbytes() for key, storage in found.items() if key not in own)
+    return held(
+        _Hidden(learner),
+        lambda: (
+            torch.zeros(plan.batch, length, dtype=torch.long),
+            torch.arange(length).repeat(plan.batch, 1),
+        ),
+    )
 
 
 class _Hidden(nn.Module):

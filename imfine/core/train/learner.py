@@ -19,7 +19,7 @@ from imfine.core.events import Phase
 from imfine.core.families import name_in
 from imfine.core.models.local import Local, read_local
 from imfine.core.models.module import read_module
-from imfine.core.models.weights import read_folder
+from imfine.core.models.weights import prefix_of, read_folder
 from imfine.core.train.loss import summed_loss
 from imfine.core.train.plan import Plan
 from imfine.core.train.targets import targets
@@ -57,6 +57,17 @@ class Learner(nn.Module):
         with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.plan.dtype == "bfloat16"):
             found = base(input_ids=ids, position_ids=positions, use_cache=False).last_hidden_state
         return found  # type: ignore[no-any-return]
+
+    def merged(self, target: str, weight: torch.Tensor) -> torch.Tensor:
+        """A target's weight with its adapter in it, in float32; `weight`: the parent's own, as stored."""
+        from imfine.core.train.adapter import merged
+
+        return merged(self.module, target, weight)
+
+    def write_adapter(self, folder: Path) -> None:
+        from imfine.core.train.adapter import write_adapter
+
+        write_adapter(self.peft[0], folder)
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:
@@ -127,4 +138,4 @@ def source_tensors(folder: Path, parameters: list[str]) -> Iterator[tuple[str, t
         with safe_open(file, framework="pt") as source:
             for parameter, name in where.items():
                 if name and tensors[name].file == file:
-                    yield parameter, source.get_tensor(name)
+                    yield parameter, source.get_tensor(name.removeprefix(prefix_of(file, folder)))

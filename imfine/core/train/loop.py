@@ -29,13 +29,13 @@ from imfine.core.events import Notice, Phase
 from imfine.core.train import checkpoint
 from imfine.core.train.curves import Curves
 from imfine.core.train.data import Data
-from imfine.core.train.evaluate import held_out_loss, samples
-from imfine.core.train.events import Evaluated, Resumed, Sampled, Saved, TrainEvent, TrainResult, TrainStep
+from imfine.core.train.evaluate import held_out_loss
+from imfine.core.train.events import Evaluated, Resumed, Sample, Saved, TrainEvent, TrainResult, TrainStep
 from imfine.core.train.home import CURVES, Home
 from imfine.core.train.learner import Parent
-from imfine.core.train.optimizer import set_state, state_of
 from imfine.core.train.plan import TIMES, Plan
-from imfine.core.train.prepare import Prepared, prepare
+from imfine.core.train.prepare import prepare
+from imfine.core.train.prepared import Prepared
 from imfine.core.train.result import ADAPTER, free, write_result
 from imfine.core.train.targets import trainable
 from imfine.core.train.watch import Watch
@@ -202,13 +202,17 @@ class _Run:
             yield from self._save()
 
     def _evaluate(self) -> Iterator[TrainEvent]:
+        with self.all.stepper.averaged():
+            yield from self._evaluated()
+
+    def _evaluated(self) -> Iterator[TrainEvent]:
         found: Evaluated | None = None
         if self.all.held_out:
             yield Phase("measuring", self.step, self.steps, "steps")
             found = held_out_loss(
                 self.learner,
                 self.accelerator,
-                self.all.tokens,
+                self.all.lesson,
                 self.all.held_out,
                 step=self.step,
                 broken_off=self._leaves,
@@ -221,7 +225,7 @@ class _Run:
             self._note(found)
             yield found
         if self.plan.samples and self.accelerator.is_main_process and not self._leaves():
-            for sample in samples(self.learner, self.all.tokenizer, step=self.step):
+            for sample in self.all.lesson.samples(self.step):
                 self._note(sample)
                 yield sample
         if not self._leaves():
@@ -241,7 +245,7 @@ class _Run:
             self.order = heard[0]
         return self.order
 
-    def _note(self, event: TrainStep | Evaluated | Sampled) -> None:
+    def _note(self, event: TrainStep | Evaluated | Sample) -> None:
         if self.curves is not None:
             self.curves.add(event)
 
@@ -258,7 +262,7 @@ class _Run:
                 self.home.folder,
                 self.step,
                 trained,
-                state_of(self.all.stepper.optimizer, trained),
+                self.all.stepper.state(),
                 self._state(),
             )
             best = self.best.step if self.best and self.plan.patience else None
@@ -306,7 +310,7 @@ class _Run:
 
     def _restore(self, found: checkpoint.Checkpoint) -> None:
         self._load_weights(found)
-        set_state(self.all.stepper.optimizer, self.learner.trained, found.optimizer())
+        self.all.stepper.restore(found.optimizer())
         state = found.state
         self.step, self.tokens_read = state["step"], state["tokens"]
         self.misses, self.looked = state["misses"], state["looked"]
@@ -336,6 +340,7 @@ class _Run:
             found = checkpoint.read(self.home.folder, self.best.step)
             if found is not None:
                 self._load_weights(found)
+                self.all.stepper.restore(found.optimizer())
                 kept, shown = found.step, self.best
         if not self.accelerator.is_main_process:
             return
@@ -356,7 +361,8 @@ class _Run:
             },
             "versions": result.versions,
         }
-        yield from write_result(self.learner, self.parent, self.out_dir, self.home.curves, facts)
+        with self.all.stepper.averaged():
+            yield from write_result(self.learner, self.parent, self.out_dir, self.home.folder, facts)
         self.done = True
         yield result
 
@@ -392,7 +398,7 @@ class _Run:
 
 def versions() -> dict[str, str]:
     return {"imfine": VERSION} | {
-        name: version(name) for name in ("torch", "transformers", "accelerate", "peft")
+        name: version(name) for name in ("torch", "transformers", "diffusers", "accelerate", "peft")
     }
 
 

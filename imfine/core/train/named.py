@@ -21,6 +21,7 @@ from imfine.core.models.folders import converted_dir, read_origin
 from imfine.core.models.local import read_local
 from imfine.core.models.pull import pull
 from imfine.core.train import checkpoint
+from imfine.core.train.data import check_kind
 from imfine.core.train.events import ProbeResult, TrainEvent
 from imfine.core.train.fit import check_fits
 from imfine.core.train.home import Home
@@ -85,13 +86,7 @@ def named(
         else:
             found = each
     assert found is not None, "ingest yields the data set last"
-    if found.kind != "text":
-        raise Invalid(
-            f"{parent.id} is a language model, the data are pictures",
-            remedy="give text",
-            field="data",
-            value=found.name,
-        )
+    check_kind(read_local(parent.path).layout, found)
     yield Named(parent, found, plan, out_dir, need)
 
 

@@ -1,46 +1,78 @@
-"""Everything a run needs before its first step: model, tokens, split, order, optimizer. Knows no run."""
+"""Everything a run needs before its first step: model, rows, split, order, optimizer. Knows no run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
+from safetensors.torch import load_file, save_file
+from transformers import CLIPTokenizer
 
 from imfine.core.events import Notice, Phase
+from imfine.core.models.local import Local, read_local
 from imfine.core.models.module import read_tokenizer
-from imfine.core.train.data import Data, rendered
+from imfine.core.models.pictures import tokenizers_of
+from imfine.core.models.weights import INDEX, read_json
+from imfine.core.train.data import Data, check_kind, rendered
 from imfine.core.train.feed import Feed
+from imfine.core.train.latents import Latents, write_latents
 from imfine.core.train.learner import Learner, Parent, open_learner
+from imfine.core.train.lesson import Lesson, TextLesson
 from imfine.core.train.packing import Pack, pack
+from imfine.core.train.picture_learner import PictureLearner, open_pictures
+from imfine.core.train.picture_lesson import PictureLesson
+from imfine.core.train.picture_samples import prior_latents
 from imfine.core.train.plan import Plan
+from imfine.core.train.prepared import AnyLearner, Prepared
 from imfine.core.train.step import Stepper
 from imfine.core.train.tokens import Tokens, write_tokens
 from imfine.core.train.told import of_the_language, of_the_split
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """`held_out`: the sequences of the rows that are measured with; `steps`: of the whole run."""
-
-    learner: Learner
-    tokenizer: Any
-    tokens: Tokens
-    held_out: list[Pack]
-    feed: Feed
-    steps: int
-    stepper: Stepper
-
-
 def prepare(
-    accelerator: Accelerator, parent: Parent, data: Data, plan: Plan, tokens_folder: Path
+    accelerator: Accelerator, parent: Parent, data: Data, plan: Plan, folder: Path
 ) -> Iterator[Phase | Notice | Prepared]:
-    """Yields how far it is, and all of it last. `tokens_folder` keeps the rows' tokens.
+    """Yields how far it is, and all of it last. `folder` keeps what is made of the rows: tokens or latents.
 
     Raises: Invalid, ModelBroken, ModelRefused.
     """
+    local = read_local(parent.path)
+    check_kind(local.layout, data)
+    opening = _text if local.layout.kind == "text" else _pictures
+    learner: AnyLearner | None = None
+    lesson: Lesson | None = None
+    for each in opening(accelerator, parent, local, data, plan, folder):
+        if isinstance(each, tuple):
+            learner, lesson = each
+        else:
+            yield each
+    assert learner is not None, "the learner comes last"
+    assert lesson is not None
+    text = local.layout.kind == "text"
+    room = plan.tokens(local.layout) if text else 1
+    packing = plan.packing if text else False
+    learn, held_out = data.split(plan.seed, plan.eval_share)
+    feed = Feed(
+        lesson.lengths,
+        learn,
+        room=room,
+        packing=packing,
+        per_step=plan.batch * plan.accumulation * accelerator.num_processes,
+        seed=plan.seed,
+    )
+    steps = plan.steps or feed.steps(plan.epochs or 1.0)
+    rows = [int(row) for row in held_out if lesson.lengths[row]]
+    measured: list[Pack] = pack(lesson.lengths, rows, room)
+    stepper = Stepper(learner, accelerator, lesson, feed, steps=steps)
+    yield Prepared(learner, lesson, measured, feed, steps, stepper)
+
+
+def _text(  # noqa: PLR0917
+    accelerator: Accelerator, parent: Parent, local: Local, data: Data, plan: Plan, folder: Path
+) -> Iterator[Phase | Notice | tuple[AnyLearner, Lesson]]:
     tokenizer = read_tokenizer(parent.path)
     learner: Learner | None = None
     for each in open_learner(parent, plan, accelerator.device):
@@ -49,10 +81,10 @@ def prepare(
         else:
             learner = each
     assert learner is not None, "open_learner yields the learner last"
-    length = plan.tokens(learner.local.layout)
+    length = plan.tokens(local.layout)
     if accelerator.is_main_process:
         yield from write_tokens(
-            tokens_folder,
+            folder,
             data.rows,
             rendered(data, tokenizer, plan, length),
             data=data.hash,
@@ -61,26 +93,59 @@ def prepare(
             answers_only=plan.answers_only,
         )
     accelerator.wait_for_everyone()
-    tokens = Tokens(tokens_folder)
-    learn, held_out = (list(map(int, rows)) for rows in data.split(plan.seed, plan.eval_share))
+    tokens = Tokens(folder)
     if accelerator.is_main_process:
+        learn, held_out = (list(map(int, rows)) for rows in data.split(plan.seed, plan.eval_share))
         yield from of_the_split(tokens, learn, held_out, plan, length)
-        yield from of_the_language(data, tokens, tokenizer, learner.local, parent.id)
-    feed = Feed(
-        tokens.lengths,
-        learn,
-        room=length,
-        packing=plan.packing,
-        per_step=plan.batch * plan.accumulation * accelerator.num_processes,
-        seed=plan.seed,
-    )
-    steps = plan.steps or feed.steps(plan.epochs or 1.0)
-    yield Prepared(
-        learner=learner,
-        tokenizer=tokenizer,
-        tokens=tokens,
-        held_out=pack(tokens.lengths, [row for row in held_out if tokens.lengths[row]], length),
-        feed=feed,
-        steps=steps,
-        stepper=Stepper(learner, accelerator, tokens, feed, steps=steps),
-    )
+        yield from of_the_language(data, tokens, tokenizer, local, parent.id)
+    lesson: Lesson = TextLesson(learner, tokenizer, tokens)
+    yield learner, lesson
+
+
+def _pictures(  # noqa: PLR0917
+    accelerator: Accelerator, parent: Parent, local: Local, data: Data, plan: Plan, folder: Path
+) -> Iterator[Phase | Notice | tuple[AnyLearner, Lesson]]:
+    learner: PictureLearner | None = None
+    for each in open_pictures(local, plan, accelerator.device):
+        if isinstance(each, Phase):
+            yield each
+        else:
+            learner = each
+    assert learner is not None, "open_pictures yields the learner last"
+    tokenizers = [
+        CLIPTokenizer.from_pretrained(str(at), local_files_only=True)
+        for at in tokenizers_of(parent.path, read_json(parent.path / INDEX))
+    ]
+    prior: torch.Tensor | None = None
+    if accelerator.is_main_process:
+        yield from write_latents(
+            folder,
+            data,
+            learner.outside[0],
+            plan.pixels(local.layout),
+            pictures=data.hash,
+            model=parent.checksum,
+        )
+        if plan.prior is not None:
+            yield from _write_prior(learner, tokenizers, folder.parent / PRIOR)
+    accelerator.wait_for_everyone()
+    if plan.prior is not None:
+        prior = load_file(folder.parent / PRIOR)["latents"]
+    lesson: Lesson = PictureLesson(learner, tokenizers, Latents(folder), prior, folder.parent)
+    yield learner, lesson
+
+
+PRIOR = "prior.safetensors"
+
+
+def _write_prior(learner: PictureLearner, tokenizers: Sequence[Any], file: Path) -> Iterator[Phase]:
+    """Drawn by the parent, before it has learned anything; a run that goes on has it already."""
+    if file.exists():
+        return
+    for each in prior_latents(learner, tokenizers):
+        if isinstance(each, Phase):
+            yield each
+        else:
+            part = file.with_suffix(".part")
+            save_file({"latents": each.contiguous()}, part)
+            part.replace(file)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -19,12 +19,12 @@ from imfine.core.events import Notice, Phase
 from imfine.core.models.weights import weight_files
 from imfine.core.train import checkpoint
 from imfine.core.train.data import Data
-from imfine.core.train.evaluate import held_out_loss, samples
+from imfine.core.train.evaluate import held_out_loss
 from imfine.core.train.events import ProbeResult
 from imfine.core.train.learner import Parent
-from imfine.core.train.packing import Pack
 from imfine.core.train.plan import TIMES, Plan
-from imfine.core.train.prepare import Prepared, prepare
+from imfine.core.train.prepare import prepare
+from imfine.core.train.prepared import Prepared
 
 LEAST, MOST, ENOUGH_S = 3, 20, 3.0  # steps, after one that is not counted, which finds memory and kernels
 WRITTEN = 32 << 20  # bytes of a checkpoint that are written to see how quick the disk is
@@ -92,16 +92,13 @@ def _evaluation_s(found: Prepared, accelerator: Accelerator) -> float:
     plan, took = found.learner.plan, 0.0
     if some := found.held_out[: plan.batch]:
         start = time.monotonic()
-        held_out_loss(found.learner, accelerator, found.tokens, some, step=0, broken_off=lambda: False)
-        took = (time.monotonic() - start) * _tokens(found, found.held_out) / _tokens(found, some)
+        held_out_loss(found.learner, accelerator, found.lesson, some, step=0, broken_off=lambda: False)
+        took = (time.monotonic() - start) * found.lesson.read(found.held_out)
+        took /= found.lesson.read(some)
     start = time.monotonic()
-    for _ in islice(samples(found.learner, found.tokenizer, step=0), 1):
+    for _ in islice(found.lesson.samples(0), 1):
         took += (time.monotonic() - start) * len(plan.samples)
     return took
-
-
-def _tokens(found: Prepared, packs: Sequence[Pack]) -> int:
-    return sum(found.tokens.lengths[row] for rows in packs for row in rows)
 
 
 def _saving_s(found: Prepared, parent: Parent, folder: Path) -> float:

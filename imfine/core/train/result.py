@@ -15,31 +15,36 @@ from pathlib import Path
 from typing import Any
 
 from imfine.core.events import Phase
-from imfine.core.families import stored
+from imfine.core.families import name_in, stored
 from imfine.core.models.folders import FACTS, locked, need_disk, staged, sync
+from imfine.core.models.pictures import is_picture_model, parts_of, tokenizers_of
 from imfine.core.models.rewrite import Change, check_changeable, rewritten
-from imfine.core.models.weights import read_folder, weight_files
+from imfine.core.models.weights import INDEX, prefix_of, read_folder, read_json, weight_files
 from imfine.core.train.card import card_of
 from imfine.core.train.checkpoint import told_when_full
 from imfine.core.train.events import TrainResult
 from imfine.core.train.home import CURVES
-from imfine.core.train.learner import Learner, Parent
+from imfine.core.train.learner import Parent
+from imfine.core.train.picture_samples import SAMPLES
+from imfine.core.train.prepared import AnyLearner
 from imfine.core.train.targets import targets
 from imfine.errors import Conflict
 
 COPIED = (
-    "config.json", "generation_config.json", "processor_config.json", "imfine.json",
+    "config.json", INDEX, "scheduler_config.json", "generation_config.json", "processor_config.json",
+    "imfine.json",
     "*.safetensors.index.json",
     "tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json", "added_tokens.json", "chat_template*",
     "LICEN*", "NOTICE*",
 )  # fmt: skip
-ADAPTER = "adapter"  # the PEFT adapter's folder in the model's
+ADAPTER = "adapter"  # the folder in the model's with what PEFT, or diffusers and kohya read
 
 
 def write_result(
-    learner: Learner, parent: Parent, out_dir: Path, curves: Path, facts: Mapping[str, Any]
+    learner: AnyLearner, parent: Parent, out_dir: Path, home: Path, facts: Mapping[str, Any]
 ) -> Iterator[Phase]:
-    """Writes `out_dir`: a model that loads like its parent; with an adapter also adapter/, as PEFT has it.
+    """Writes `out_dir`: a model that loads like its parent; with an adapter also adapter/, as PEFT or
+    diffusers has it. `home`: the run's folder, with its curves and sample pictures.
 
     Yields Phase("saving", bytes done, bytes of all weight files).
     Raises: Conflict when `out_dir` exists, SetupError when the disk is too small or fills up.
@@ -55,17 +60,24 @@ def write_result(
             done = 0
             changes = _changes(learner)
             for file in files:
-                for size in rewritten(file, changes, stage / file.name):
+                target, prefix = stage / file.relative_to(source), prefix_of(file, source)
+                target.parent.mkdir(exist_ok=True)
+                own = {
+                    name.removeprefix(prefix): each
+                    for name, each in changes.items()
+                    if name.startswith(prefix)
+                }
+                for size in rewritten(file, own, target):
                     done += size
                     yield Phase("saving", done, total)
             _copy_rest(source, stage)
-            shutil.copyfile(curves, stage / CURVES)
+            shutil.copyfile(home / CURVES, stage / CURVES)
+            if (home / SAMPLES).is_dir():
+                shutil.copytree(home / SAMPLES, stage / SAMPLES)
             (stage / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
             (stage / "README.md").write_text(card_of(out_dir.name, learner.local, facts), "utf-8")
-            if learner.peft[0] is not None:
-                from imfine.core.train.adapter import write_adapter
-
-                write_adapter(learner.peft[0], stage / ADAPTER)
+            if learner.plan.method != "full":
+                learner.write_adapter(stage / ADAPTER)
             for path in [*stage.rglob("*"), stage]:
                 sync(path)
         sync(out_dir.parent)
@@ -100,7 +112,7 @@ def finished(out_dir: Path, run: str) -> TrainResult | None:
         return None
 
 
-def _changes(learner: Learner) -> dict[str, Change]:
+def _changes(learner: AnyLearner) -> dict[str, Change]:
     """What training makes of the parent's tensors, by their stored names.
 
     Raises: ModelRefused for one that is no plain float.
@@ -108,15 +120,15 @@ def _changes(learner: Learner) -> dict[str, Change]:
     tensors = read_folder(learner.local.path)
     changes: dict[str, Change] = {}
     if learner.plan.method == "full":
-        for name, parameter in learner.trained.items():
-            changes[stored(name, tensors)] = lambda _, new=parameter: new.detach()  # type: ignore[misc]
-    else:
-        from imfine.core.train.adapter import merged
-
+        trained = learner.trained
         for target in targets(learner.local.layout, learner.plan):
-            changes[stored(f"{target.module}.weight", tensors)] = partial(
-                merged, learner.module, target.module
-            )
+            for name in (f"{target.module}.weight", f"{target.module}.bias"):
+                if (own := name_in(trained, name)) is not None:
+                    new = trained[own].detach()
+                    changes[stored(name, tensors)] = lambda _, new=new: new  # type: ignore[misc]
+    else:
+        for target in targets(learner.local.layout, learner.plan):
+            changes[stored(f"{target.module}.weight", tensors)] = partial(learner.merged, target.module)
     for name in changes:
         check_changeable(name, tensors[name], "train the model's version that is not quantised")
     return changes
@@ -125,6 +137,14 @@ def _changes(learner: Learner) -> dict[str, Change]:
 def _copy_rest(source: Path, stage: Path) -> None:
     """Config, tokenizer, licence; read_local has checked that no link leads out of the folder. Not what the
     parent's folder tells of the parent: its card, its measures, its own training."""
-    for file in source.iterdir():
-        if file.is_file() and any(fnmatch(file.name, pattern) for pattern in COPIED):
-            shutil.copyfile(file, stage / file.name)
+    folders = [source]
+    if is_picture_model(source):
+        index = read_json(source / INDEX)
+        parts = (*parts_of(index), *(at.name for at in tokenizers_of(source, index)), "scheduler")
+        folders += [source / part for part in parts]
+    for folder in folders:
+        there = stage / folder.relative_to(source)
+        there.mkdir(exist_ok=True)
+        for file in folder.iterdir():
+            if file.is_file() and any(fnmatch(file.name, pattern) for pattern in COPIED):
+                shutil.copyfile(file, there / file.name)

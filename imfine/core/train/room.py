@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from imfine.core import memory
+from imfine.core.families import ImageLayout, Layout
 from imfine.core.train.plan import Plan
 from imfine.errors import OutOfMemory
 
-COUNTS = ("parts", "layers", "method", "rank", "dropout", "batch", "length", "checkpointing", "dtype")
+COUNTS = ("parts", "layers", "blocks", "method", "rank", "dropout", "batch", "length", "resolution", "prior",
+          "checkpointing", "dtype")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,12 @@ def free() -> tuple[int, str]:
     return memory.available(), "cpu"
 
 
-def room(plan: Plan, length: int, have: int, need: Callable[[Plan], Need]) -> Room:
-    """`length`: tokens of the plan's sequences; `need` is asked for the plan, and for smaller ones until one
-    fits."""
+def room(plan: Plan, layout: Layout, have: int, need: Callable[[Plan], Need]) -> Room:
+    """`need` is asked for the plan, and for smaller ones until one fits."""
     found = need(plan)
     if found.together <= have:
         return Room(found, have)
-    for words, smaller in _smaller(plan, length):
+    for words, smaller in _smaller(plan, layout):
         other = need(smaller).together
         if other <= have:
             return Room(found, have, changes(plan, smaller), f"{words} ({other / 1e9:.1f} GB)")
@@ -89,33 +90,44 @@ def bare(plan: Plan) -> Plan:
     return Plan(**kept, accumulation=min(2, plan.accumulation))
 
 
-def lighter(plan: Plan, length: int) -> dict[str, Any]:
-    """What to change next in a plan that ran out of memory; what learns the same comes first."""
+def lighter(plan: Plan, layout: Layout | None) -> dict[str, Any]:
+    """What to change next in a plan that ran out of memory; what learns the same comes first. Without the
+    layout the last resort is to learn less."""
     if plan.batch > 1:
         return {"batch": plan.batch // 2, "accumulation": plan.accumulation * 2}
     if not plan.checkpointing:
         return {"checkpointing": True}
     if plan.method == "full":
         return {"method": "lora"}
-    return {"length": max(8, length // 2)}
+    return _less(plan, layout, 2) if layout is not None else {"parts": ["attn"]}
 
 
 def in_words(change: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in change.items())
 
 
-def _smaller(plan: Plan, length: int) -> list[tuple[str, Plan]]:
+def _less(plan: Plan, layout: Layout, share: int) -> dict[str, int]:
+    """A field that shrinks what a row holds: shorter sequences, smaller pictures."""
+    if not isinstance(layout, ImageLayout):
+        return {"length": max(8, plan.tokens(layout) // share)}
+    multiple = layout.multiple_of
+    return {"resolution": max(multiple, plan.pixels(layout) // share // multiple * multiple)}
+
+
+def _smaller(plan: Plan, layout: Layout) -> list[tuple[str, Plan]]:
     """What learns the same first, then what learns less."""
     one = replace(plan, batch=1, accumulation=min(1024, plan.batch * plan.accumulation))
     light = replace(one, checkpointing=True)
-    short = replace(light, length=max(8, length // 4))
+    less = _less(plan, layout, 2 if layout.kind == "image" else 4)
+    short = replace(light, **less)  # type: ignore[arg-type]
     lora = replace(light, method="lora")
     tiny = replace(short, method="lora", dtype="bfloat16")
     steps = f"batch 1 with {one.accumulation} accumulated"
+    what, size = next(iter(less.items()))
     return [
         (f"choose {steps}", one),
         (f"choose {steps} and checkpointing", light),
         (f"choose LoRA, {steps} and checkpointing", lora),
-        (f"choose a length of {short.length}, {steps} and checkpointing", short),
-        (f"choose LoRA in bfloat16, a length of {tiny.length}, {steps} and checkpointing", tiny),
+        (f"choose a {what} of {size}, {steps} and checkpointing", short),
+        (f"choose LoRA in bfloat16, a {what} of {size}, {steps} and checkpointing", tiny),
     ]

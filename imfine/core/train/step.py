@@ -1,26 +1,28 @@
 """One step of the optimizer: the gradient of its rows, over all processes, then AdamW. Knows no run.
 
-The loss is a mean over the trained tokens of the whole step, however they are spread over sequences,
-accumulation and processes: every batch's sum is divided by the step's count before its gradient is added.
+The loss is a mean over the trained tokens (the pictures) of the whole step, however they are spread over
+sequences, accumulation and processes: every batch's sum is divided by the step's count before its gradient
+is added.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
 
+from imfine.core.families import ImageLayout
+from imfine.core.train.average import Average
 from imfine.core.train.feed import Feed
-from imfine.core.train.learner import Learner
-from imfine.core.train.optimizer import adamw
-from imfine.core.train.packing import batch_of
+from imfine.core.train.lesson import Lesson
+from imfine.core.train.optimizer import adamw, set_state, state_of
+from imfine.core.train.prepared import AnyLearner
 from imfine.core.train.room import in_words, lighter
 from imfine.core.train.schedule import learning_rate
-from imfine.core.train.tokens import Tokens
 from imfine.errors import OutOfMemory
 
 
@@ -36,12 +38,13 @@ class Taken:
 
 class Stepper:
     def __init__(
-        self, learner: Learner, accelerator: Accelerator, tokens: Tokens, feed: Feed, *, steps: int
+        self, learner: AnyLearner, accelerator: Accelerator, lesson: Lesson, feed: Feed, *, steps: int
     ) -> None:
-        self.learner, self.plan, self.tokens, self.feed = learner, learner.plan, tokens, feed
+        self.learner, self.plan, self.lesson, self.feed = learner, learner.plan, lesson, feed
         self.steps = steps
         self._accelerator = accelerator
         self.optimizer = adamw(learner.trained, self.plan)
+        self.average = Average(learner.trained, self.plan.ema) if self.plan.ema else None
         self._model = accelerator.prepare(learner)  # DDP around it where there are several processes
 
     def take(self, step: int, look: Callable[[float, float], None]) -> Taken:
@@ -51,7 +54,7 @@ class Stepper:
         """
         packs = self.feed.step(step)
         with told_out_of_memory(self.learner), self._random(step):
-            loss = self._gradients(packs)
+            loss = self._gradients(packs, step)
         parameters = list(self.learner.trained.values())
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.plan.clip or math.inf, foreach=True))
         look(loss, norm)
@@ -61,19 +64,37 @@ class Stepper:
         with told_out_of_memory(self.learner):
             self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return Taken(loss, norm, lr, sum(self.tokens.lengths[row] for rows in packs for row in rows))
+        if self.average is not None:
+            self.average.take(step)
+        return Taken(loss, norm, lr, self.lesson.read(packs))
 
-    def _gradients(self, packs: list[tuple[int, ...]]) -> float:
+    def state(self) -> dict[str, torch.Tensor]:
+        """The optimizer's, and the average."""
+        average = self.average.tensors if self.average is not None else {}
+        return state_of(self.optimizer, self.learner.trained) | {
+            f"average/{name}": tensor for name, tensor in average.items()
+        }
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        set_state(self.optimizer, self.learner.trained, state)
+        if self.average is not None:
+            self.average.restore({name: state[f"average/{name}"] for name in self.learner.trained})
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Within it the learner has the average's weights, where the plan keeps one."""
+        return self.average.applied() if self.average is not None else nullcontext()
+
+    def _gradients(self, packs: list[tuple[int, ...]], step: int) -> float:
         """Returns the mean loss of the step."""
         ours, size = self._accelerator, self.plan.batch
-        count = sum(self.tokens.counts[row] for rows in packs for row in rows)
-        batches = [packs[at : at + size] for at in range(0, len(packs), size)]
+        count = self.lesson.count(packs)
+        batches = [(at, packs[at : at + size]) for at in range(0, len(packs), size)]
         mine = batches[ours.process_index :: ours.num_processes]
         total = torch.zeros((), dtype=torch.float64, device=ours.device)
-        for i, share in enumerate(mine):
-            batch = batch_of(self.tokens, share).to(ours.device)
+        for i, (at, share) in enumerate(mine):
+            batch = [tensor.to(ours.device) for tensor in self.lesson.batch(share, step, at)]
             with nullcontext() if i == len(mine) - 1 else ours.no_sync(self._model):
-                loss = self._model(batch.ids, batch.positions, batch.labels)
+                loss = self._model(*batch)
                 ours.backward(loss * (ours.num_processes / count))  # DDP takes the mean of the processes
             total += loss.detach().double()
         return float(ours.reduce(total, reduction="sum")) / count
@@ -88,17 +109,22 @@ class Stepper:
 
 
 @contextmanager
-def told_out_of_memory(learner: Learner) -> Iterator[None]:
+def told_out_of_memory(learner: AnyLearner) -> Iterator[None]:
     """Raises: OutOfMemory with a smaller plan, where torch found no memory."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "memory" not in str(error):
             raise
-        plan, length = learner.plan, learner.plan.tokens(learner.local.layout)
-        change = lighter(plan, length)
+        plan, layout = learner.plan, learner.local.layout
+        change = lighter(plan, layout)
+        what = (
+            f"pictures of {plan.pixels(layout)} pixels"
+            if isinstance(layout, ImageLayout)
+            else f"sequences of up to {plan.tokens(layout)} tokens"
+        )
         raise OutOfMemory(
-            f"the memory ran out in a batch of {plan.batch} sequences of up to {length} tokens",
+            f"the memory ran out in a batch of {plan.batch} {what}",
             remedy=f"go on with {in_words(change)}",
             field="plan.batch",
             value=plan.batch,

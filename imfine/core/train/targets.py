@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imfine.core.families import Layout, name_in, stored
-from imfine.core.train.plan import PARTS, Plan
+from imfine.core.train.plan import PARTS, TEXT_ENCODER, Plan
 
 
 @dataclass(frozen=True)
 class Target:
-    """A matrix to train. `module` is its name in the loaded model, `part` is attn or mlp."""
+    """A matrix to train. `module` is its name in the loaded model, `part` is attn or mlp, `layer` the number
+    of its band."""
 
     module: str
     part: str
@@ -34,18 +35,25 @@ class Trainable:
 
 
 def targets(layout: Layout, plan: Plan) -> list[Target]:
-    """Every matrix of the plan's parts and layers, in the model's order.
+    """Every matrix of the plan's parts and layers or blocks, in the model's order.
 
     Raises: Invalid when the plan does not fit the model.
     """
     plan.check(layout)
     return [
-        Target(module, part, layer)
-        for layer in (range(layout.layers) if plan.layers is None else plan.layers)
-        for module, weight in layout.bands[layer].matrices
+        Target(module, part, i)
+        for i, band in enumerate(layout.bands)
+        if _asked(plan, layout, i, band.name)
+        for module, weight in band.matrices
         for part in plan.parts
-        if set(weight.points) <= set(PARTS[part])
+        if all(not set(layout.names_of(point)).isdisjoint(PARTS[part]) for point in weight.points)
     ]
+
+
+def _asked(plan: Plan, layout: Layout, i: int, band: str) -> bool:
+    if layout.kind == "image":
+        return band != TEXT_ENCODER if plan.blocks is None else band in plan.blocks
+    return plan.layers is None or i in plan.layers
 
 
 def trainable(layout: Layout, shapes: Mapping[str, tuple[int, ...]], plan: Plan) -> Trainable:

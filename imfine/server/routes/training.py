@@ -41,7 +41,7 @@ def estimate(body: EstimateIn, ctx: Ctx) -> Json:
     """Told from shapes: the model need not be on this disk where its config is known. How long it takes is
     told by a run of kind `probe`."""
     card, layout, plan = plan_for(body, ctx)
-    return Json(ctx.estimates.tell(card, plan, plan.tokens(layout)))
+    return Json(ctx.estimates.tell(card, plan, layout))
 
 
 @curves.get(

@@ -184,15 +184,23 @@ def _check(run_id: str, events: list[dict[str, Any]], ctx: Context) -> None:
                 remedy=f"use {', '.join(EVENTS)}",
                 field=f"events.{i}.type",
             )
-    told = [str(event.get("sha256")) for event in events if event["type"] == "picture"]
+    told = {i: sha256 for i, event in enumerate(events) if (sha256 := _picture(event)) is not None}
     if not told:
         return
     with ctx.store.read() as connection:
-        kept = artifacts.among(connection, run_id, told)
-    for i, event in enumerate(events):
-        if event["type"] == "picture" and str(event.get("sha256")) not in kept:
+        kept = artifacts.among(connection, run_id, list(told.values()))
+    for i, sha256 in told.items():
+        if sha256 not in kept:
             raise Invalid(
                 f"events.{i} tells of a picture that was not uploaded",
                 remedy="upload it first",
                 field=f"events.{i}.sha256",
             )
+
+
+def _picture(event: dict[str, Any]) -> str | None:
+    """The hash of the picture that an event tells of."""
+    told = event.get("picture") if event["type"] == "sampled" else event
+    if event["type"] not in ("picture", "sampled") or told is None:
+        return None
+    return str(told.get("sha256")) if isinstance(told, dict) else ""

@@ -890,6 +890,10 @@ export interface components {
              *       "keep": 2,
              *       "samples": [],
              *       "sample_tokens": 48,
+             *       "ema": 0,
+             *       "caption_dropout": 0.1,
+             *       "prior_count": 32,
+             *       "prior_weight": 1,
              *       "seed": 0,
              *       "dtype": "float32"
              *     }
@@ -898,7 +902,7 @@ export interface components {
         };
         /**
          * EvaluatedEvent
-         * @description The loss on the rows held out, in nats a token.
+         * @description The loss on the rows held out: nats a token; of pictures a mean squared error without a perplexity.
          */
         EvaluatedEvent: {
             /** Run */
@@ -915,8 +919,11 @@ export interface components {
             /** Loss */
             loss: number;
             /** Perplexity */
-            perplexity: number;
-            /** Tokens */
+            perplexity: number | null;
+            /**
+             * Tokens
+             * @description or pictures
+             */
             tokens: number;
         };
         Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["TrainStepsEvent"] | components["schemas"]["EvaluatedEvent"] | components["schemas"]["SampledEvent"] | components["schemas"]["SavedEvent"] | components["schemas"]["RunTrainResultEvent"] | components["schemas"]["RunProbeResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
@@ -1599,9 +1606,14 @@ export interface components {
             parts: ("attn" | "mlp")[];
             /**
              * Layers
-             * @description null: all of them
+             * @description of a text model; null: all of them
              */
             layers?: number[] | null;
+            /**
+             * Blocks
+             * @description of a picture model, by its band names; null: the UNet's, not the text encoder
+             */
+            blocks?: string[] | null;
             /**
              * Method
              * @default lora
@@ -1719,6 +1731,43 @@ export interface components {
              */
             sample_tokens: number;
             /**
+             * Ema
+             * @description decay of the average that is kept; 0: off
+             * @default 0
+             */
+            ema: number;
+            /**
+             * Resolution
+             * @description pixels; null: the model's own
+             */
+            resolution?: number | null;
+            /**
+             * Snr Gamma
+             * @description min-SNR weighting; null: off
+             */
+            snr_gamma?: number | null;
+            /**
+             * Caption Dropout
+             * @description share of pictures without their caption
+             * @default 0.1
+             */
+            caption_dropout: number;
+            /**
+             * Prior
+             * @description what the model draws first and shall not forget
+             */
+            prior?: string | null;
+            /**
+             * Prior Count
+             * @default 32
+             */
+            prior_count: number;
+            /**
+             * Prior Weight
+             * @default 1
+             */
+            prior_weight: number;
+            /**
              * Seed
              * @default 0
              */
@@ -1806,6 +1855,10 @@ export interface components {
              *       "keep": 2,
              *       "samples": [],
              *       "sample_tokens": 48,
+             *       "ema": 0,
+             *       "caption_dropout": 0.1,
+             *       "prior_count": 32,
+             *       "prior_weight": 1,
              *       "seed": 0,
              *       "dtype": "float32"
              *     }
@@ -2341,7 +2394,10 @@ export interface components {
             /** Attempt */
             attempt: number;
         };
-        /** SampledEvent */
+        /**
+         * SampledEvent
+         * @description What the model makes of a prompt of the plan: a text, or a picture.
+         */
         SampledEvent: {
             /** Run */
             run: string;
@@ -2358,8 +2414,30 @@ export interface components {
             index: number;
             /** Prompt */
             prompt: string;
-            /** Text */
+            /**
+             * Text
+             * @description "" where it draws
+             */
             text: string;
+            picture: components["schemas"]["SampledPicture"] | null;
+        };
+        /** SampledPicture */
+        SampledPicture: {
+            /** Seed */
+            seed: number;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Size
+             * @description bytes
+             */
+            size: number;
+            /** Url */
+            url: string;
         };
         /** SamplingIn */
         SamplingIn: {
@@ -2563,7 +2641,7 @@ export interface components {
         };
         /**
          * TrainIn
-         * @description A model that is to be trained on a data set of text; the result is a model called `name`.
+         * @description A model that is to be trained on a data set of its kind; the result is a model called `name`.
          */
         TrainIn: {
             /**
@@ -2608,6 +2686,10 @@ export interface components {
              *       "keep": 2,
              *       "samples": [],
              *       "sample_tokens": 48,
+             *       "ema": 0,
+             *       "caption_dropout": 0.1,
+             *       "prior_count": 32,
+             *       "prior_weight": 1,
              *       "seed": 0,
              *       "dtype": "float32"
              *     }
