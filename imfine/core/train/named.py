@@ -31,7 +31,7 @@ from imfine.core.train.probe import probe
 from imfine.core.train.result import free
 from imfine.core.train.room import Need
 from imfine.core.train.room import free as free_memory
-from imfine.errors import Invalid, ModelRefused
+from imfine.errors import ModelRefused
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
 

@@ -26,6 +26,7 @@ from imfine.core.recipe import Recipe
 from imfine.core.train.evaluate import evaluating
 from imfine.core.train.events import SampledPicture
 from imfine.core.train.picture_learner import PictureLearner
+from imfine.settings import Settings, settings
 
 AT_ONCE = 4  # pictures
 SAMPLES = "samples"  # the folder beside the curves
@@ -44,6 +45,8 @@ class _Drawing:
     equalizer: Equalizer
     dtype: str
     device: str
+    path: Path
+    settings: Settings = field(default_factory=settings)  # no delta is looked for: no recipe names one
     id: str = ""
     revision: str = ""
     checksum: str = ""
@@ -120,4 +123,5 @@ def _drawing(learner: PictureLearner, layout: ImageLayout, tokenizers: tuple[Any
         equalizer=Equalizer(nn.ModuleDict({**learner.module, "vae": vae}), layout),
         dtype=learner.plan.dtype,
         device=next(vae.parameters()).device.type,
+        path=learner.local.path,
     )
