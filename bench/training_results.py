@@ -39,7 +39,11 @@ ELSEWHERE = ROOT / "starters" / "gpt2-classics" / "heldout.txt"  # prose that no
 SHARE = "0.03"  # of the rows, held out
 PLACES = ("type", "path", "adapter", "curves")  # of this machine, in a result
 ASKED = ("What is a lantern?", "What is an owl?", "How do I boil an egg?")
-CHATS = 40  # rows of Aim's that the dictionary's models are measured with
+SOME, CHATS, PROSE = (
+    30,
+    16,
+    1500,
+)  # held-out rows, rows of Aim's, characters: what all models are measured with
 ANSWER = re.compile(r"A kind of (?P<kind>[^:]+): (?P<definition>.+)\.")
 
 
@@ -97,9 +101,12 @@ def main() -> None:
             if not args.names or name in args.names:
                 keep("runs", name, lambda name=name, words=words: trained(name, words, args.threads))
         done = read()["runs"]
-        for name in ("smollm2-135m", *(name for name in done if name.startswith("dictionary"))):
+        for name in ("smollm2-135m", *(name for name in done if name.startswith("dictionary-"))):
             if not args.names or name in args.names:
                 keep("measured", name, lambda name=name: measured(name))
+        for name in ("smollm2-135m", "dictionary-attn-mlp-lora"):
+            if not args.names or name in args.names:
+                keep("checked", name, lambda name=name: checked(name))
         for name in ("gpt2-classics", *(name for name in done if name.startswith("bierce"))):
             if not args.names or name in args.names:
                 keep("texts", name, lambda name=name: texts(name))
@@ -119,7 +126,11 @@ def keep(kind: str, name: str, found: Callable[[], dict[str, Any]]) -> None:
 
 
 def read() -> dict[str, Any]:
-    return json.loads(KEPT.read_text()) if KEPT.exists() else {"runs": {}, "measured": {}, "texts": {}}
+    return (
+        json.loads(KEPT.read_text())
+        if KEPT.exists()
+        else {"runs": {}, "measured": {}, "checked": {}, "texts": {}}
+    )
 
 
 def trained(name: str, words: list[str], threads: int) -> dict[str, Any]:
@@ -169,42 +180,53 @@ def trained(name: str, words: list[str], threads: int) -> dict[str, Any]:
     raise SystemExit(f"{name} ended without a result; run it again to go on")
 
 
-# ---------------------------------------------------------------- plain transformers on the saved model
+# -------------------------------------------------- plain transformers on the saved model, row by row
 
 
 @torch.no_grad()
 def measured(name: str) -> dict[str, Any]:
-    """Perplexities of the model's folder, in float32, by transformers alone, row by row, and some answers."""
-    card = find(name, settings(), any_folder=True)
-    assert card.path is not None, f"fetch it first: imfine pull {name}"
-    tokenizer: Any = AutoTokenizer.from_pretrained(card.path)
-    module: Any = AutoModelForCausalLM.from_pretrained(card.path, dtype=torch.float32)
+    """Perplexities of some held-out answers part by part, and of texts that no run has read."""
+    tokenizer, module = opened(name)
     parts: dict[str, list[float]] = {"form": [], "kind": [], "definition": []}
-    for row in held_out(DICTIONARY, float(SHARE)):
+    for row in held_out(DICTIONARY, float(SHARE))[:SOME]:
         assert isinstance(row, Pair), row
         for part, loss in by_part(module, tokenizer, row):
             parts[part].append(loss)
-    elsewhere = tokenizer(ELSEWHERE.read_text(), return_tensors="pt").input_ids  # (1, T)
+    prose = tokenizer(ELSEWHERE.read_text()[:PROSE], return_tensors="pt").input_ids  # (1, T)
     lines = map(json.loads, AIM.read_text("utf-8").splitlines()[:CHATS])
     chats = [each for line in lines for each in answer_losses(module, tokenizer, Pair(**line))]
     return {
-        "held_out": perplexity(loss for losses in parts.values() for loss in losses),
         "parts": {part: perplexity(losses) for part, losses in parts.items()},
-        "elsewhere": perplexity(token_losses(module, elsewhere)),
+        "prose": perplexity(token_losses(module, prose)),
         "chats": perplexity(loss for *_, loss in chats),
-        "answers": {question: answer(module, tokenizer, question) for question in ASKED},
-        "counts": {part: len(losses) for part, losses in parts.items()}
-        | {"elsewhere": elsewhere.shape[1] - 1, "chats": len(chats)},
+        "tokens": {part: len(losses) for part, losses in parts.items()}
+        | {"prose": prose.shape[1] - 1, "chats": len(chats)},
     }
+
+
+@torch.no_grad()
+def checked(name: str) -> dict[str, Any]:
+    """The perplexity of all held-out answers: what a run says of them, computed without our code."""
+    tokenizer, module = opened(name)
+    rows = held_out(DICTIONARY, float(SHARE))
+    losses = [
+        each[-1] for row in rows if isinstance(row, Pair) for each in answer_losses(module, tokenizer, row)
+    ]
+    return {"perplexity": perplexity(losses), "tokens": len(losses)}
+
+
+def opened(name: str) -> tuple[Any, Any]:
+    """Tokenizer and module, as transformers alone reads them, in float32."""
+    card = find(name, settings(), any_folder=True)
+    assert card.path is not None, f"fetch it first: imfine pull {name}"
+    module = AutoModelForCausalLM.from_pretrained(card.path, dtype=torch.float32)
+    return AutoTokenizer.from_pretrained(card.path), module
 
 
 @torch.no_grad()
 def texts(name: str) -> dict[str, float]:
     """Perplexities, as above, of a model that goes on with texts: Bierce's held-out rows, and Jane Austen."""
-    card = find(name, settings(), any_folder=True)
-    assert card.path is not None, f"fetch it first: imfine pull {name}"
-    tokenizer: Any = AutoTokenizer.from_pretrained(card.path)
-    module: Any = AutoModelForCausalLM.from_pretrained(card.path, dtype=torch.float32)
+    tokenizer, module = opened(name)
 
     def losses_of(text: str, length: int) -> list[float]:
         ids = tokenizer(text, return_tensors="pt", add_special_tokens=False).input_ids  # (1, T)
@@ -262,37 +284,22 @@ def token_losses(module: Any, ids: torch.Tensor) -> list[float]:
     return torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none").tolist()
 
 
-def answer(module: Any, tokenizer: Any, question: str) -> str:
-    asked = [{"role": "user", "content": question}]
-    ids = tokenizer.apply_chat_template(
-        asked, add_generation_prompt=True, return_tensors="pt", return_dict=True
-    )
-    out = module.generate(**ids, max_new_tokens=48, do_sample=False)
-    return str(tokenizer.decode(out[0, ids.input_ids.shape[1] :], skip_special_tokens=True))
-
-
 # ---------------------------------------------------------------- the tables
 
 
 def table(kept: dict[str, Any]) -> str:
-    lines = ["| run | trained | held out | form | kind | definition | prose | chat | peak memory |"]
-    lines.append("|" + "---|" * 9)
-    for name, each in kept["measured"].items():
-        run = kept["runs"].get(name)
-        trained = f"{run['result']['parameters']:,}" if run else "—"
-        memory = f"{run['result']['peak_memory'] / 1e9:.1f} GB" if run else "—"
-        numbers = (each["held_out"], *each["parts"].values(), each["elsewhere"], each["chats"])
-        lines.append(f"| {name} | {trained} | {' | '.join(f'{n:.2f}' for n in numbers)} | {memory} |")
-    lines += ["", "| run | steps | tokens | before | after | ours − transformers |", "|" + "---|" * 6]
+    lines = ["| run | steps | tokens | trained | before | after | memory at most |", "|" + "---|" * 7]
     for name, run in kept["runs"].items():
         end = run["result"]
-        checked = kept["measured"].get(name) or kept.get("texts", {}).get(name) or {}
-        ours, theirs = end["perplexity_after"], checked.get("held_out")
-        differs = f"{ours - theirs:+.4f}" if theirs else "—"
-        numbers = (
-            f"{end['steps']} | {end['tokens']:,} | {end['perplexity_before']:.2f} | {ours:.2f} | {differs}"
-        )
-        lines.append(f"| {name} | {numbers} |")
+        numbers = f"{end['steps']} | {end['tokens']:,} | {end['parameters']:,}"
+        memory = f"{end['peak_memory'] / 1e9:.2f} GB"
+        pair = f"{end['perplexity_before']:.2f} | {end['perplexity_after']:.2f}"
+        lines.append(f"| {name} | {numbers} | {pair} | {memory} |")
+    lines += ["", "| by transformers | form | kind | definition | prose | chats |", "|" + "---|" * 6]
+    for name, each in kept["measured"].items():
+        numbers = (*each["parts"].values(), each["prose"], each["chats"])
+        lines.append(f"| {name} | {' | '.join(f'{number:.2f}' for number in numbers)} |")
+    lines += ["", *(f"{name}: {each}" for name, each in {**kept["checked"], **kept["texts"]}.items())]
     return "\n".join(lines)
 
 
