@@ -46,7 +46,7 @@ function words(event: RunEvent): string {
     case "train_steps":
       return `step   ${event.step.at(-1)}/${event.steps} · loss ${event.loss.at(-1)?.toFixed(4)} · lr ${event.lr.at(-1)?.toExponential(2)} · grad norm ${event.grad_norm.at(-1)?.toFixed(3)} · ${Math.round(event.tokens_per_s)} tokens/s`;
     case "evaluated":
-      return `eval   step ${event.step} · loss ${event.loss.toFixed(4)} · perplexity ${event.perplexity.toFixed(2)} · ${event.tokens} tokens`;
+      return `eval   step ${event.step} · loss ${event.loss.toFixed(4)} · perplexity ${event.perplexity?.toFixed(2) ?? "–"} · ${event.tokens} tokens`;
     case "sampled":
       return `sample step ${event.step} · ${event.index + 1} · ${JSON.stringify(event.text)}`;
     case "saved":

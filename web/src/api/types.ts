@@ -5,6 +5,8 @@ type S = components["schemas"];
 
 export type Card = S["Card"];
 export type Layout = S["Layout"];
+export type Delta = S["Delta"];
+export type Adapter = S["Adapter"];
 export type ModelDetail = S["ModelDetail"];
 /** A run that answers: the only kind the page asks for. */
 export type Run = Omit<S["Run"], "request" | "result"> & {

@@ -126,6 +126,8 @@ test("a model that cannot be used says why at once", async () => {
     }),
     layout: null,
     tensors: null,
+    deltas: [],
+    parent: null,
   }));
   await open("/models");
   await user.type(await screen.findByLabelText("Hugging Face id or a folder"), "x/bin-only{Enter}");

@@ -51,6 +51,19 @@ const layout = {
   classic_min: 0.1,
   classic_max: 2,
 };
+const deltas = [
+  {
+    id: "pirate",
+    kind: "trained",
+    method: "lora",
+    parts: ["attn", "mlp"],
+    tensors: 28,
+    size: 1000,
+    low: 0,
+    high: 2,
+    label: null,
+  },
+];
 const manifest = {
   tensors: [{ name: "layers.0.q_proj.weight", part: "q", factor: 1.05, factors: null }],
   touched: 12,
@@ -102,7 +115,14 @@ function serve() {
     if (pathname === "/api/models") return json({ items: [card] });
     if (pathname.startsWith("/api/models/")) {
       await layoutIsHere;
-      return json({ card, layout, tensors: 40 });
+      const trained = pathname === "/api/models/pirate";
+      return json({
+        card,
+        layout,
+        tensors: 40,
+        deltas: trained ? [] : deltas,
+        parent: trained ? "starter" : null,
+      });
     }
     if (pathname === "/api/session")
       return json({ version: "1", public_url: null, languages: [], token_limit_bytes: 1 });
@@ -363,4 +383,48 @@ describe("the page", () => {
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
     }
   });
+});
+
+it("a delta is laid out, turned, drawn layer by layer, taken away and undone", async () => {
+  const server = serve();
+  const user = userEvent.setup();
+  show();
+  await ready();
+  await user.click(screen.getByRole("button", { name: "Add a delta" }));
+  await user.click(await screen.findByRole("menuitem", { name: /pirate.*trained here · LoRA · 28 tensors/ }));
+  const knob = await screen.findByRole("slider", { name: "pirate" });
+  expect(knob).toHaveAttribute("aria-valuetext", "1.00, all the way");
+  expect(knob).toHaveAttribute("aria-valuemax", "2");
+  await waitFor(() => expect(server.posted.at(-1)?.recipe).toEqual({ deltas: { pirate: 1 } }));
+  fireEvent.keyDown(knob, { key: "PageDown" });
+  fireEvent.keyUp(knob, { key: "PageDown" });
+  await waitFor(() => expect(server.posted.at(-1)?.recipe).toEqual({ deltas: { pirate: 0.75 } }));
+  await user.click(screen.getByRole("button", { name: /Equalizer/ }));
+  await user.click(screen.getByRole("button", { name: "pirate" }));
+  const band = screen.getByRole("slider", { name: "MLP band, Layer 0" });
+  fireEvent.keyDown(band, { key: "Home", code: "Home" });
+  fireEvent.keyDown(band, { key: "PageDown" });
+  fireEvent.keyUp(band, { key: "PageDown" });
+  await waitFor(() =>
+    expect(server.posted.at(-1)?.recipe).toEqual({
+      deltas: { pirate: { strength: 0.75, bands: { mlp: [0.75, 1, 1, 1] } } },
+    }),
+  );
+  await user.click(screen.getByRole("button", { name: "Take pirate away" }));
+  expect(screen.queryByRole("slider", { name: "pirate" })).toBeNull();
+  await user.click(screen.getByRole("button", { name: "Undo" }));
+  expect(await screen.findByRole("slider", { name: "pirate" })).toHaveAttribute("aria-valuenow", "0.75");
+});
+
+it("a trained model is compared with its original: its parent, and it as the delta", async () => {
+  const server = serve();
+  const user = userEvent.setup();
+  useChosenModel.setState({ id: "pirate" });
+  show();
+  await ready();
+  await user.click(await screen.findByRole("button", { name: "Compare with its original" }));
+  expect(useChosenModel.getState().id).toBe("starter");
+  expect(await screen.findByRole("slider", { name: "pirate" })).toHaveAttribute("aria-valuenow", "1");
+  await waitFor(() => expect(server.posted.at(-1)).toMatchObject({ model: "starter" }));
+  expect(server.posted.at(-1)?.recipe).toEqual({ deltas: { pirate: 1 } });
 });

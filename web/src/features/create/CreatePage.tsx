@@ -1,12 +1,15 @@
 /** Create: turn a model's weights and hear, side by side, what it changes. Lays out the parts and ties the chosen
  *  model to them; knows no part's inside. `run`: a kept run to open again. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
 import { modelQuery, modelsQuery } from "@/api/models";
-import type { Card } from "@/api/types";
+import type { Card, Delta } from "@/api/types";
 import { useChosenModel } from "@/shared/store/model";
+import { Button } from "@/shared/ui/Button";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import classes from "./CreatePage.module.css";
+import { labelIn } from "./logic/adapters";
 import { useDraft } from "./logic/draft";
 import { changeOf, isBlank, isBusy } from "./logic/lanes";
 import { type KnobName, knobsOf, type Layout } from "./logic/recipe";
@@ -15,10 +18,11 @@ import { ImageSettings } from "./pictures/ImageSettings";
 import { pictureChange } from "./pictures/lanes";
 import { PictureAnswers, usePictureChangeWords } from "./pictures/PictureAnswers";
 import { PictureDrop } from "./pictures/PictureDrop";
-import { baseKeyOf, connect, reopen, useLanes } from "./studio";
+import { baseKeyOf, besideItsOriginal, connect, reopen, useLanes } from "./studio";
 import { useChangeWords } from "./text/changeWords";
 import { Lanes } from "./text/Lanes";
 import { SettingsFold } from "./text/SettingsFold";
+import { Deltas } from "./ui/Deltas";
 import { Equalizer } from "./ui/Equalizer";
 import { Filmstrip } from "./ui/Filmstrip";
 import { Knob } from "./ui/Knob";
@@ -38,12 +42,14 @@ const FACES = {
 } as const;
 
 const NO_MODELS: readonly Card[] = [];
+const NO_DELTAS: readonly Delta[] = [];
 
 /** Before a model's config is here, its family tells. */
 const PICTURES: readonly (string | null)[] = ["stable-diffusion", "sd"];
 
 export default function CreatePage({ run }: { run: string | null }) {
   const t = useWords();
+  const { i18n } = useTranslation();
   const client = useQueryClient();
   const model = useChosenModel((chosen) => chosen.id) ?? "";
   const answersKey = useLanes((lanes) => lanes.baseKey);
@@ -63,7 +69,22 @@ export default function CreatePage({ run }: { run: string | null }) {
 
   const detail = useQuery({ ...modelQuery(model), enabled: model !== "" });
   const models = useQuery(modelsQuery);
-  const layout = (detail.data?.layout ?? null) as Layout | null;
+  const { data } = detail;
+  const deltas = data?.deltas ?? NO_DELTAS;
+  const layout = useMemo(
+    () => (data?.layout ? ({ ...data.layout, deltas: data.deltas.map(({ id }) => id) } as Layout) : null),
+    [data],
+  );
+  const { language } = i18n;
+  const labelOf = useCallback(
+    (id: string) =>
+      labelIn(
+        deltas.find((delta) => delta.id === id),
+        id,
+        language,
+      ),
+    [deltas, language],
+  );
   const reach = layout ?? UNKNOWN;
   const told = layout?.kind ?? (PICTURES.includes(detail.data?.card.family ?? null) ? "image" : "text");
   const { Settings, Answers } = FACES[kind];
@@ -90,6 +111,11 @@ export default function CreatePage({ run }: { run: string | null }) {
   useEffect(() => {
     if (fetched) void client.invalidateQueries({ queryKey: ["models"] });
   }, [fetched, client]);
+
+  const compare = async (parent: string) => {
+    await client.fetchQuery({ ...modelQuery(parent), staleTime: 0 }); // it may have been trained a moment ago
+    besideItsOriginal(model, parent);
+  };
 
   const knob = (name: KnobName, compact = false) => (
     <Knob
@@ -124,7 +150,16 @@ export default function CreatePage({ run }: { run: string | null }) {
         <section ref={knobs} className={classes.knobs} aria-label={t("knobs.title")}>
           <KnobTools said={said} />
           {knobsOf(reach).map((name) => knob(name))}
+          {layout ? <Deltas model={model} deltas={deltas} labelOf={labelOf} /> : null}
         </section>
+        {data?.parent ? (
+          <p className={classes.note}>
+            {t("delta.trainedFrom", { parent: data.parent })}{" "}
+            <Button kind="quiet" size="small" onClick={() => void compare(data.parent ?? "")}>
+              {t("delta.compare")}
+            </Button>
+          </p>
+        ) : null}
       </div>
 
       <section className={classes.answers} aria-label={t("lanes.title")}>
@@ -143,7 +178,7 @@ export default function CreatePage({ run }: { run: string | null }) {
       </section>
 
       <div className={classes.deep}>
-        {layout ? <Equalizer layout={layout} /> : null}
+        {layout ? <Equalizer layout={layout} labelOf={labelOf} /> : null}
         {layout ? <ManifestLine model={model} layers={reach.layers} /> : null}
         {detail.data && !layout ? <p className={classes.note}>{t("model.notReady")}</p> : null}
       </div>

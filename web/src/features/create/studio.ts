@@ -286,6 +286,15 @@ export function restorePicture({ model, prompt, recipe, image, seed }: KeptPictu
   layOut(fromJson(recipe as RecipeJson), { prompt, image: settings }, "image");
 }
 
+/** A trained model as its parent's delta, all the way on: the original in one lane, it in the other. */
+export function besideItsOriginal(id: string, parent: string): void {
+  stop();
+  useChosenModel.getState().choose(parent);
+  layOut(fromJson({ deltas: { [id]: 1 } }), {});
+  context = null; // the parent's is on its way
+  askWhenConnected = useDraft.getState().prompt.trim() !== "";
+}
+
 function layOut(recipe: Recipe, rest: Partial<Draft>, kind: AnswerKind = useDraft.getState().kind): void {
   quiet = true;
   sitAt(kind);

@@ -13,11 +13,17 @@ export function RecipeWords({ recipe, whole = false }: { recipe: Record<string, 
   const knobs = parts.filter((part) => part.kind === "knob");
   const bands = parts.filter((part) => part.kind === "band");
   const points = parts.filter((part) => part.kind === "point");
+  const deltas = parts.filter((part) => part.kind === "delta");
   return (
     <span className={classes.parts}>
       {knobs.map(({ name, value }) => (
         <Chip key={name} tone={name}>
           {name.toUpperCase()} {number(value, 2)}
+        </Chip>
+      ))}
+      {deltas.map(({ name, value }) => (
+        <Chip key={`delta ${name}`} tone="delta">
+          {name} {number(value, 2)}
         </Chip>
       ))}
       {whole
@@ -34,7 +40,7 @@ export function RecipeWords({ recipe, whole = false }: { recipe: Record<string, 
   );
 }
 
-function Whole({ part }: { part: Exclude<RecipePart, { kind: "knob" }> }) {
+function Whole({ part }: { part: Extract<RecipePart, { kind: "band" | "point" }> }) {
   const t = useT();
   if (part.kind === "band")
     return (

@@ -5,7 +5,8 @@ export type KnobName = BandName | "tone" | "style";
 export type RecipePart =
   | { kind: "knob"; name: KnobName; value: number }
   | { kind: "band"; name: BandName; changed: number }
-  | { kind: "point"; name: string; value: number };
+  | { kind: "point"; name: string; value: number }
+  | { kind: "delta"; name: string; value: number };
 
 const KNOBS: readonly KnobName[] = ["attn", "mlp", "eps", "tone", "style"];
 const BOTH_WAYS: readonly KnobName[] = ["tone", "style"]; // neutral at 0
@@ -15,6 +16,10 @@ export function recipeParts(recipe: Record<string, unknown>): RecipePart[] {
   for (const name of KNOBS) {
     const value = recipe[name];
     if (typeof value === "number" && value !== neutralOf(name)) parts.push({ kind: "knob", name, value });
+  }
+  for (const [name, delta] of Object.entries(record(recipe.deltas))) {
+    const value = typeof delta === "number" ? delta : record(delta).strength;
+    if (typeof value === "number" && value !== 0) parts.push({ kind: "delta", name, value });
   }
   for (const [name, band] of Object.entries(record(recipe.bands))) {
     const changed = Array.isArray(band) ? band.filter((value) => value !== 1).length : 0;

@@ -55,6 +55,15 @@ export function asCommand({ model, prompt, recipe, how, bands }: Asked): string 
     });
   }
   for (const [key, value] of Object.entries(recipe.points ?? {})) parts.push(`--point ${key}=${value}`);
+  for (const [id, { strength, bands: own }] of Object.entries(fromJson(recipe).deltas)) {
+    parts.push(`--delta ${shell(`${id}=${strength}`)}`);
+    for (const [name, band] of Object.entries(own)) {
+      const names = bands ?? bandNames({ layers: band.length });
+      band.forEach((value, layer) => {
+        if (value !== 1) parts.push(`--delta ${shell(`${id}:${name}:${names[layer]}=${value}`)}`);
+      });
+    }
+  }
   return [...parts, ...flagsOf(how)].join(" \\\n  ");
 }
 

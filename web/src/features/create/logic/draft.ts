@@ -10,6 +10,9 @@ import {
   type BandName,
   bandOf,
   compile,
+  type DeltaBand,
+  type DeltaKnob,
+  deltaBandOf,
   fitRecipe,
   type KnobName,
   keyOf,
@@ -17,6 +20,8 @@ import {
   NEUTRAL,
   type Recipe,
   withBand,
+  withDelta,
+  withDeltaBand,
   withKnob,
   withPoint,
 } from "./recipe";
@@ -146,6 +151,34 @@ export const setBand = (name: BandName, values: number[]): void =>
 export const setPoint = (key: string, value: number): void =>
   edit(({ recipe }) => ({ recipe: withPoint(recipe, key, value) }));
 
+export const setDelta = (id: string, change: Partial<DeltaKnob> | null): void =>
+  edit(({ recipe }) => ({ recipe: withDelta(recipe, id, change) }));
+
+/** Whose bands an equalizer shows: the gains', or one delta's. */
+export type BandsOf = string | null;
+export const bandHere = (recipe: Recipe, of: BandsOf, name: DeltaBand, layers: number): number[] =>
+  of === null ? bandOf(recipe, name, layers) : deltaBandOf(recipe, of, name, layers);
+export const setBandHere = (of: BandsOf, name: DeltaBand, values: number[]): void =>
+  edit(({ recipe }) => ({
+    recipe: of === null ? withBand(recipe, name, values) : withDeltaBand(recipe, of, name, values),
+  }));
+
+/** Some layers' band of a delta; the others stay. */
+export function setDeltaBandAt(
+  id: string,
+  part: DeltaBand,
+  layers: number,
+  from: number,
+  to: number,
+  value: number,
+): void {
+  edit(({ recipe }) => {
+    const band = [...deltaBandOf(recipe, id, part, layers)];
+    band.fill(value, from, to + 1);
+    return { recipe: withDeltaBand(recipe, id, part, band) };
+  });
+}
+
 /** One layer's band; the others stay. */
 export function setBandAt(name: BandName, layers: number, from: number, to: number, value: number): void {
   edit(({ recipe }) => {
@@ -160,6 +193,7 @@ export const loadRecipe = (recipe: Recipe): void => edit(() => ({ recipe, muted:
 
 export const resetBands = (): void =>
   edit(({ recipe }) => ({ recipe: { ...recipe, bands: {} }, muted: [], soloed: [] }));
+export const resetDeltaBands = (id: string): void => setDelta(id, { bands: {} });
 export const resetPoints = (): void => edit(({ recipe }) => ({ recipe: { ...recipe, points: {} } }));
 export const resetRecipe = (): void => loadRecipe(NEUTRAL);
 

@@ -2,7 +2,7 @@
  *  runs no script. Knows no page; the words in the reader's language are given to it. */
 
 import { changedSpans } from "./diff";
-import { formatGain, formatKnob, KNOBS, neutralOf, type RecipeJson } from "./recipe";
+import { formatGain, formatKnob, fromJson, KNOBS, neutralOf, type RecipeJson } from "./recipe";
 
 export interface Words {
   lang: string;
@@ -76,19 +76,31 @@ export function recipeHtml(
     (name) =>
       `<dt class="knob ${name}">${name.toUpperCase()}</dt><dd>${escapeHtml(formatKnob(name, recipe[name] ?? neutralOf(name)))}</dd>`,
   );
-  const bands = Object.entries(recipe.bands ?? {}).map(
+  const points = Object.entries(recipe.points ?? {}).map(
+    ([key, value]) => `<dt>${escapeHtml(key)}</dt><dd>${escapeHtml(formatGain(value))}</dd>`,
+  );
+  const deltas = Object.entries(fromJson(recipe).deltas).flatMap(([id, { strength, bands: own }]) => [
+    `<dt class="knob delta">${escapeHtml(id)}</dt><dd>${escapeHtml(formatGain(strength))}</dd>`,
+    ...bandsHtml(own, words, names, `${id} · `),
+  ]);
+  return `<dl>${[...knobs, ...deltas, ...bandsHtml(recipe.bands ?? {}, words, names), ...points].join("")}</dl>`;
+}
+
+function bandsHtml(
+  bands: Record<string, number[]>,
+  words: Pick<Words, "layer">,
+  names?: readonly string[],
+  of = "",
+): string[] {
+  return Object.entries(bands).map(
     ([name, band]) =>
-      `<dt class="knob ${escapeHtml(name)}">${escapeHtml(name.toUpperCase())} · ${escapeHtml(words.layer)}</dt><dd>${escapeHtml(
+      `<dt class="knob ${escapeHtml(name)}">${escapeHtml(of + name.toUpperCase())} · ${escapeHtml(words.layer)}</dt><dd>${escapeHtml(
         band
           .map((v, i) => (v === 1 ? "" : `${names?.[i] ?? i}: ${formatGain(v)}`))
           .filter(Boolean)
           .join(", "),
       )}</dd>`,
   );
-  const points = Object.entries(recipe.points ?? {}).map(
-    ([key, value]) => `<dt>${escapeHtml(key)}</dt><dd>${escapeHtml(formatGain(value))}</dd>`,
-  );
-  return `<dl>${[...knobs, ...bands, ...points].join("")}</dl>`;
 }
 
 /** The whole document around a body; `images`: where pictures may come from. */

@@ -8,6 +8,9 @@ export const CLASSIC = { min: 0.1, max: 2, step: 0.05, fine: 0.01 } as const;
 /** TONE and STYLE: as far down as up. */
 export const BOTH_WAYS = { min: -1, max: 1 } as const;
 
+/** A delta: beyond what was trained, and against it. A page's knob shows what its model says: 0–2, a slider's −2–2. */
+export const DELTA = { min: -2, max: 2 } as const;
+
 /** eps' = eps · 10^(knob − 1): a knob that moves evenly moves eps by powers of ten. */
 export const epsOf = (eps: number, knob: number): number => eps * 10 ** (knob - 1);
 

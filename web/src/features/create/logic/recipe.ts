@@ -16,9 +16,19 @@ export const neutralOf = (name: KnobName): 0 | 1 => NEUTRAL_AT[name];
 export interface Recipe extends Record<KnobName, number> {
   bands: Partial<Record<BandName, number[]>>;
   points: Record<string, number>;
+  deltas: Record<string, DeltaKnob>; // by id; one at 0 is laid out on the page and says nothing
 }
 
-export type RecipeJson = Partial<Recipe>;
+export type RecipeJson = Partial<Omit<Recipe, "deltas">> & { deltas?: Record<string, DeltaJson> };
+
+/** How far towards what was trained: 0 the original, 1 all the way; in a layer, times its band there. */
+export type DeltaBand = "attn" | "mlp";
+export const DELTA_BANDS: readonly DeltaBand[] = ["attn", "mlp"];
+export interface DeltaKnob {
+  strength: number;
+  bands: Partial<Record<DeltaBand, number[]>>;
+}
+export type DeltaJson = number | Partial<DeltaKnob>;
 
 /** What of a model's layout the page needs to draw and check a recipe. */
 export interface Layout {
@@ -33,6 +43,7 @@ export interface Layout {
   eps_knob_max: number;
   knobs?: string[];
   image?: unknown; // what of its pictures a model states
+  deltas?: readonly string[]; // ids
 }
 
 /** What the bands are called: layers by their number, a UNet's blocks by the community's names. */
@@ -43,7 +54,7 @@ export const bandNames = ({ layers, band_names }: Pick<Layout, "layers" | "band_
 export const knobsOf = ({ knobs }: Pick<Layout, "knobs">): KnobName[] =>
   KNOBS.filter((name) => (knobs ?? (BANDS as readonly string[])).includes(name));
 
-export const NEUTRAL: Recipe = { ...NEUTRAL_AT, bands: {}, points: {} };
+export const NEUTRAL: Recipe = { ...NEUTRAL_AT, bands: {}, points: {}, deltas: {} };
 export const GAIN_MAX = 4;
 
 /** Gains are kept to four decimals: 0.1 + 0.2 must not make another recipe than 0.3. */
@@ -53,7 +64,32 @@ export function fromJson(json: RecipeJson | null | undefined): Recipe {
     ...Object.fromEntries(KNOBS.flatMap((name) => (json?.[name] == null ? [] : [[name, json[name]]]))),
     bands: { ...(json?.bands ?? {}) },
     points: { ...(json?.points ?? {}) },
+    deltas: Object.fromEntries(
+      Object.entries(json?.deltas ?? {}).map(([id, delta]) => [
+        id,
+        typeof delta === "number"
+          ? { strength: delta, bands: {} }
+          : { strength: delta.strength ?? 0, bands: { ...delta.bands } },
+      ]),
+    ),
   };
+}
+
+function deltasJson(deltas: Recipe["deltas"]): Record<string, DeltaJson> {
+  const out: Record<string, DeltaJson> = {};
+  for (const id of Object.keys(deltas).sort()) {
+    const { strength, bands } = deltas[id] ?? { strength: 0, bands: {} };
+    if (strength === 0) continue;
+    const turned = DELTA_BANDS.flatMap((part) => {
+      const band = bands[part];
+      return band?.some((v) => v !== 1) ? [[part, band.map(round4)] as const] : [];
+    });
+    out[id] =
+      turned.length > 0
+        ? { bands: Object.fromEntries(turned), strength: round4(strength) }
+        : round4(strength);
+  }
+  return out;
 }
 
 /** Neutral parts left out, keys sorted: two recipes that do the same have the same JSON. */
@@ -66,6 +102,8 @@ export function toJson(recipe: Recipe): RecipeJson {
     if (band?.some((v) => v !== 1)) bands[name] = band.map(round4);
   }
   if (Object.keys(bands).length > 0) out.bands = bands;
+  const deltas = deltasJson(recipe.deltas);
+  if (Object.keys(deltas).length > 0) out.deltas = deltas;
   if (recipe.eps !== 1) out.eps = round4(recipe.eps);
   if (recipe.mlp !== 1) out.mlp = round4(recipe.mlp);
   const points: Record<string, number> = {};
@@ -103,6 +141,23 @@ export function withPoint(recipe: Recipe, key: string, value: number): Recipe {
   return { ...recipe, points };
 }
 
+/** `bands` 1 all over is no band; `null` takes the delta's knob away. */
+export function withDelta(recipe: Recipe, id: string, change: Partial<DeltaKnob> | null): Recipe {
+  const { [id]: before, ...others } = recipe.deltas;
+  if (change === null) return { ...recipe, deltas: others };
+  const { strength, bands } = { strength: 0, bands: {}, ...before, ...change };
+  return { ...recipe, deltas: { ...others, [id]: { strength: round4(strength), bands } } };
+}
+
+export const deltaBandOf = (recipe: Recipe, id: string, part: DeltaBand, layers: number): number[] =>
+  recipe.deltas[id]?.bands[part] ?? Array.from({ length: layers }, () => 1);
+
+export function withDeltaBand(recipe: Recipe, id: string, part: DeltaBand, values: number[]): Recipe {
+  const { [part]: _, ...bands } = { ...recipe.deltas[id]?.bands };
+  const turned = values.some((v) => v !== 1) ? { ...bands, [part]: values.map(round4) } : bands;
+  return withDelta(recipe, id, { bands: turned });
+}
+
 /** Solo keeps only its layers' bands, mute sets a layer's attention and MLP to 0; mute wins over solo. */
 export function compile(recipe: Recipe, muted: number[], soloed: number[], layers: number): Recipe {
   if (layers === 0 || (muted.length === 0 && soloed.length === 0)) return recipe;
@@ -137,13 +192,22 @@ export function fitRecipe(recipe: Recipe, layout: Layout): { recipe: Recipe; dro
     eps = round4(layout.eps_knob_max);
     dropped.push("eps");
   }
+  const deltas: Recipe["deltas"] = {};
+  for (const [id, delta] of Object.entries(recipe.deltas)) {
+    const fits = Object.values(delta.bands).every((band) => band.length === layout.layers);
+    if (fits && (layout.deltas?.includes(id) ?? true)) deltas[id] = delta;
+    else dropped.push(id);
+  }
   const knobs: Partial<Record<KnobName, number>> = {};
   for (const name of KNOBS) {
     if (recipe[name] === neutralOf(name) || knobsOf(layout).includes(name)) continue;
     knobs[name] = neutralOf(name);
     dropped.push(name);
   }
-  return { recipe: dropped.length === 0 ? recipe : { ...recipe, eps, ...knobs, bands, points }, dropped };
+  return {
+    recipe: dropped.length === 0 ? recipe : { ...recipe, eps, ...knobs, bands, points, deltas },
+    dropped,
+  };
 }
 
 /** `o`, `4.q`, `4.o.h3`; of a picture model `OUT04.q`, `q2`. */
@@ -160,23 +224,31 @@ export function pointExists(key: string, layout: Layout): boolean {
 
 export interface Short {
   knobs: { name: KnobName; value: number }[];
+  deltas: { id: string; value: number }[];
   bands: number;
   points: number;
 }
 
-/** A recipe in a few words: its knobs, and how many layers and points beneath them are changed. */
+/** A recipe in a few words: its knobs and deltas, and how many layers and points beneath them are changed. */
 export function short(json: RecipeJson): Short {
   const knobs = KNOBS.flatMap((name) => {
     const value = json[name];
     return value !== undefined && value !== neutralOf(name) ? [{ name, value }] : [];
   });
   const layers = new Set<number>();
-  for (const band of Object.values(json.bands ?? {})) {
+  const deltas = Object.entries(fromJson(json).deltas).filter(([, { strength }]) => strength !== 0);
+  const bands = [json.bands ?? {}, ...deltas.map(([, delta]) => delta.bands)];
+  for (const band of bands.flatMap((each) => Object.values(each))) {
     band.forEach((v, layer) => {
       if (v !== 1) layers.add(layer);
     });
   }
-  return { knobs, bands: layers.size, points: Object.keys(json.points ?? {}).length };
+  return {
+    knobs,
+    deltas: deltas.map(([id, { strength }]) => ({ id, value: strength })),
+    bands: layers.size,
+    points: Object.keys(json.points ?? {}).length,
+  };
 }
 
 export const formatGain = (value: number): string =>
@@ -184,6 +256,8 @@ export const formatGain = (value: number): string =>
 
 /** A knob's value as it is shown: what shifts both ways bears its sign. */
 export function formatKnob(name: KnobName, value: number): string {
-  if (neutralOf(name) === 1 || value === 0) return formatGain(value);
-  return `${value > 0 ? "+" : "−"}${formatGain(Math.abs(value))}`;
+  return neutralOf(name) === 1 ? formatGain(value) : formatSigned(value);
 }
+
+export const formatSigned = (value: number): string =>
+  value === 0 ? formatGain(0) : `${value > 0 ? "+" : "−"}${formatGain(Math.abs(value))}`;

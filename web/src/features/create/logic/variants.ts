@@ -67,6 +67,7 @@ export function collapseZones(variants: Variant[], model: string, knob: KnobName
       (v.tokens >= ENOUGH_TOKENS || collapseOf(v) !== null) &&
       !v.recipe.bands &&
       !v.recipe.points &&
+      !v.recipe.deltas &&
       KNOBS.every((name) => name === knob || (v.recipe[name] ?? neutralOf(name)) === neutralOf(name)),
   );
   const zones: Zone[] = [];

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { readPicture } from "@/api/pictures";
 import { Button } from "@/shared/ui/Button";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
+import { isAdapter } from "../logic/adapters";
 import { restorePicture } from "../studio";
 import classes from "./PictureDrop.module.css";
 import { usePictureWords } from "./words";
@@ -21,7 +22,7 @@ export function PictureDrop({ button }: { button: boolean }) {
   const [error, setError] = useState<unknown>(null);
 
   const open = useCallback(async (file: File | undefined) => {
-    if (!file) return;
+    if (!file || isAdapter(file)) return; // a LoRA is taken by its own part
     setError(null);
     if (!isPng(file)) return setTold("notPng");
     setTold("reading");

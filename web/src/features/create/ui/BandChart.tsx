@@ -1,5 +1,5 @@
 /** The equalizer drawn: ATTN above, MLP below, a bar a layer and a curve through them; drawn by dragging, turned by
- *  keys. Knows the draft's bands, no model. One path a part, so that a drag costs one small rendering a frame. */
+ *  keys. Knows the draft's bands (the gains' or one delta's), no model. One path a part, so that a drag costs one small rendering a frame. */
 import { type KeyboardEvent, type PointerEvent, useLayoutEffect, useRef, useState } from "react";
 import {
   curvePath,
@@ -12,9 +12,9 @@ import {
   strokeBetween,
   yOf,
 } from "../logic/curve";
-import { beginGesture, endGesture, setBand, setBandAt, useDraft } from "../logic/draft";
+import { type BandsOf, bandHere, beginGesture, endGesture, setBandHere, useDraft } from "../logic/draft";
 import { valueByKey } from "../logic/knob";
-import { bandOf, formatGain } from "../logic/recipe";
+import { formatGain } from "../logic/recipe";
 import { sectionsOf } from "../logic/sections";
 import { useWords } from "../messages";
 import classes from "./BandChart.module.css";
@@ -34,12 +34,13 @@ const laneOf = (part: Part) => ({ top: 4 + (part === "attn" ? 0 : LANE + GAP), h
 
 type Props = {
   names: readonly string[];
+  of: BandsOf;
   linked: boolean;
   selected: number;
   onSelect: (layer: number) => void;
 };
 
-export function BandChart({ names, linked, selected, onSelect }: Props) {
+export function BandChart({ names, of, linked, selected, onSelect }: Props) {
   const t = useWords();
   const bandName = useBandName(names);
   const layers = names.length;
@@ -95,7 +96,7 @@ export function BandChart({ names, linked, selected, onSelect }: Props) {
       const group = moved[index];
       return group === null || group === undefined || group === grouped(now.start, groups)[index] ? v : group;
     });
-    setBand(now.part, band);
+    setBandHere(of, now.part, band);
   };
   const onPointerDown = (part: Part) => (event: PointerEvent<SVGRectElement>) => {
     if (event.button !== 0) return;
@@ -110,11 +111,11 @@ export function BandChart({ names, linked, selected, onSelect }: Props) {
       before?.part === part && before.index === stroke.index && event.timeStamp - before.at < TWICE_MS;
     if (before && twice) {
       press.current = null;
-      setBand(part, before.start);
+      setBandHere(of, part, before.start);
       setGroup(part, stroke.index, 1);
       return;
     }
-    const start = bandOf(recipe, part, layers);
+    const start = bandHere(recipe, of, part, layers);
     press.current = { part, index: stroke.index, at: event.timeStamp, start };
     drag.current = { part, start, painted: new Map(), last: stroke };
     apply([stroke]);
@@ -134,7 +135,9 @@ export function BandChart({ names, linked, selected, onSelect }: Props) {
   };
   const setGroup = (part: Part, index: number, value: number) => {
     const group = groups[index];
-    if (group) setBandAt(part, layers, group.from, group.to, value);
+    if (!group) return;
+    const band = [...bandHere(useDraft.getState().recipe, of, part, layers)];
+    setBandHere(of, part, band.fill(value, group.from, group.to + 1));
   };
   const onKeyDown = (part: Part) => (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -144,7 +147,7 @@ export function BandChart({ names, linked, selected, onSelect }: Props) {
       onSelect(groups[Math.min(groups.length - 1, Math.max(0, current + step))]?.from ?? 0);
       return;
     }
-    const shown = grouped(bandOf(recipe, part, layers), groups)[current] ?? 1;
+    const shown = grouped(bandHere(recipe, of, part, layers), groups)[current] ?? 1;
     const next = valueByKey(event.key, shown, { min: 0, max: DRAWN_MAX }, event.shiftKey);
     if (next === null && event.key !== "Delete" && event.key !== "Backspace") return;
     event.preventDefault();
@@ -154,7 +157,7 @@ export function BandChart({ names, linked, selected, onSelect }: Props) {
 
   const every = Math.max(1, Math.ceil(groups.length / Math.max(4, Math.floor(width / 80))));
   return (
-    <div ref={box} className={classes.chart}>
+    <div ref={box} className={classes.chart} data-delta={of !== null || undefined}>
       {/* biome-ignore lint/a11y/noSvgWithoutTitle: its parts bear names; a title would be a tooltip over all of it */}
       <svg width={width} height={HEIGHT}>
         <rect
@@ -180,7 +183,7 @@ export function BandChart({ names, linked, selected, onSelect }: Props) {
         })}
         {PARTS.map((part) => {
           const lane = laneOf(part);
-          const values = grouped(bandOf(recipe, part, layers), groups);
+          const values = grouped(bandHere(recipe, of, part, layers), groups);
           const bars = values
             .map((v, i) => {
               const y = yOf(v, lane);

@@ -1,27 +1,38 @@
 /** The bands as numbers: every layer a row, every value to type. Knows the draft's bands. */
 
 import { NumberBox } from "@/shared/ui/NumberBox";
-import { setBandAt, toggleMute, toggleSolo, useDraft } from "../logic/draft";
-import { BANDS, bandOf, formatGain, GAIN_MAX } from "../logic/recipe";
+import { type BandsOf, setBandAt, setDeltaBandAt, toggleMute, toggleSolo, useDraft } from "../logic/draft";
+import { BANDS, bandOf, DELTA_BANDS, deltaBandOf, formatGain, GAIN_MAX } from "../logic/recipe";
 import { useWords } from "../messages";
 import { useBandName } from "./bandName";
 import classes from "./Equalizer.module.css";
 
-export function BandTable({ names }: { names: readonly string[] }) {
+export function BandTable({ names, of }: { names: readonly string[]; of: BandsOf }) {
   const t = useWords();
   const bandName = useBandName(names);
   const layers = names.length;
   const recipe = useDraft((draft) => draft.recipe);
   const muted = useDraft((draft) => draft.muted);
   const soloed = useDraft((draft) => draft.soloed);
-  const bands = BANDS.map((name) => ({ name, values: bandOf(recipe, name, layers) }));
+  const bands =
+    of === null
+      ? BANDS.map((name) => ({
+          name,
+          values: bandOf(recipe, name, layers),
+          set: (layer: number, next: number) => setBandAt(name, layers, layer, layer, next),
+        }))
+      : DELTA_BANDS.map((name) => ({
+          name,
+          values: deltaBandOf(recipe, of, name, layers),
+          set: (layer: number, next: number) => setDeltaBandAt(of, name, layers, layer, layer, next),
+        }));
   return (
     <div className={classes.scroll}>
       <table className={classes.table}>
         <thead>
           <tr>
             <th scope="col">{t("eq.axis")}</th>
-            {BANDS.map((name) => (
+            {bands.map(({ name }) => (
               <th key={name} scope="col" style={{ color: `var(--${name}-ink)` }}>
                 {name.toUpperCase()}
               </th>
@@ -34,14 +45,14 @@ export function BandTable({ names }: { names: readonly string[] }) {
           {names.map((band, layer) => (
             <tr key={band}>
               <th scope="row">{band}</th>
-              {bands.map(({ name, values }) => (
+              {bands.map(({ name, values, set }) => (
                 <td key={name}>
                   <NumberBox
                     label={t("eq.bandValue", { name: name.toUpperCase(), band: bandName(layer, true) })}
                     value={values[layer] ?? 1}
                     limits={{ min: 0, max: GAIN_MAX }}
                     format={formatGain}
-                    onChange={(next) => setBandAt(name, layers, layer, layer, next)}
+                    onChange={(next) => set(layer, next)}
                   />
                 </td>
               ))}

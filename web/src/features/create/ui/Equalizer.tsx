@@ -5,12 +5,23 @@ import { memo, useMemo, useState } from "react";
 import { Button } from "@/shared/ui/Button";
 import { NumberBox } from "@/shared/ui/NumberBox";
 import { groupsOf } from "../logic/curve";
-import { resetBands, setBandAt, toggleMute, toggleSolo, useDraft } from "../logic/draft";
+import {
+  bandHere,
+  resetBands,
+  resetDeltaBands,
+  setBandAt,
+  setDeltaBandAt,
+  toggleMute,
+  toggleSolo,
+  useDraft,
+} from "../logic/draft";
 import {
   BANDS,
   type BandName,
   bandNames,
   bandOf,
+  DELTA_BANDS,
+  type DeltaBand,
   formatGain,
   GAIN_MAX,
   type Layout,
@@ -24,7 +35,9 @@ import { useBandName } from "./bandName";
 import classes from "./Equalizer.module.css";
 import { Points } from "./Points";
 
-export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout }) {
+type Props = { layout: Layout; labelOf: (delta: string) => string };
+
+export const Equalizer = memo(function Equalizer({ layout, labelOf }: Props) {
   const t = useWords();
   const { layers } = layout;
   const names = useMemo(() => bandNames(layout), [layout]);
@@ -36,8 +49,24 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
   const soloed = useDraft((draft) => draft.soloed);
   const layer = Math.min(selected, layers - 1);
   const groups = groupsOf(layers);
-  const changed = short({ bands: recipe.bands }).bands + muted.length + soloed.length;
-  const value = (name: BandName) => bandOf(recipe, name, layers)[layer] ?? 1;
+  const [chosen, setChosen] = useState<string | null>(null);
+  const deltas = Object.keys(recipe.deltas);
+  const of = chosen !== null && deltas.includes(chosen) ? chosen : null;
+  const own = of === null ? recipe.bands : (recipe.deltas[of]?.bands ?? {});
+  const changed = short({ bands: own }).bands + (of === null ? muted.length + soloed.length : 0);
+  const anywhere = short({ bands: recipe.bands, deltas: recipe.deltas }).bands + muted.length + soloed.length;
+  const shownBands =
+    of === null
+      ? BANDS.map((name: BandName) => ({
+          name,
+          value: bandOf(recipe, name, layers)[layer] ?? 1,
+          set: (next: number) => setBandAt(name, layers, layer, layer, next),
+        }))
+      : DELTA_BANDS.map((name: DeltaBand) => ({
+          name,
+          value: bandHere(recipe, of, name, layers)[layer] ?? 1,
+          set: (next: number) => setDeltaBandAt(of, name, layers, layer, layer, next),
+        }));
 
   return (
     <section className={classes.panel} aria-labelledby="equalizer-title">
@@ -52,7 +81,7 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
           <IconChevronRight size={18} aria-hidden className={classes.chevron} />
           <h2 id="equalizer-title">{t("eq.title")}</h2>
           <span className={classes.subtitle}>{t(`eq.subtitle.${layout.kind ?? "text"}`)}</span>
-          {changed > 0 ? (
+          {anywhere > 0 ? (
             <span className={classes.dot} title={t("knobs.changed")}>
               <span className="visually-hidden">{t("knobs.changed")}</span>
             </span>
@@ -60,7 +89,12 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
         </button>
         {open ? (
           <div className={classes.tools}>
-            <Button kind="quiet" size="small" disabled={changed === 0} onClick={resetBands}>
+            <Button
+              kind="quiet"
+              size="small"
+              disabled={changed === 0}
+              onClick={() => (of === null ? resetBands() : resetDeltaBands(of))}
+            >
               {t("eq.reset")}
             </Button>
             <Button
@@ -86,24 +120,40 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
       </div>
       {open ? (
         <div id="equalizer" className={classes.body}>
+          {deltas.length > 0 ? (
+            <fieldset className={classes.whose}>
+              <legend className="visually-hidden">{t("eq.whose")}</legend>
+              {[null, ...deltas].map((id) => (
+                <button
+                  key={id ?? ""}
+                  type="button"
+                  aria-pressed={of === id}
+                  data-delta={id !== null || undefined}
+                  onClick={() => setChosen(id)}
+                >
+                  {id === null ? t("eq.gains") : labelOf(id)}
+                </button>
+              ))}
+            </fieldset>
+          ) : null}
           {table ? (
-            <BandTable names={names} />
+            <BandTable names={names} of={of} />
           ) : (
             <>
-              <BandChart names={names} linked={linked} selected={layer} onSelect={setSelected} />
+              <BandChart names={names} of={of} linked={linked} selected={layer} onSelect={setSelected} />
               <div className={classes.layer}>
                 <strong>
                   {bandName(layer)} <BlockWords name={names[layer] ?? ""} />
                 </strong>
-                {BANDS.map((name) => (
+                {shownBands.map(({ name, value, set: change }) => (
                   <span key={name} className={classes.band} data-knob={name}>
                     <span aria-hidden="true">{name.toUpperCase()}</span>
                     <NumberBox
                       label={t("eq.bandValue", { name: name.toUpperCase(), band: bandName(layer, true) })}
-                      value={value(name)}
+                      value={value}
                       limits={{ min: 0, max: GAIN_MAX }}
                       format={formatGain}
-                      onChange={(next) => setBandAt(name, layers, layer, layer, next)}
+                      onChange={change}
                     />
                   </span>
                 ))}
@@ -129,6 +179,7 @@ export const Equalizer = memo(function Equalizer({ layout }: { layout: Layout })
                 </span>
               </div>
               <p className={classes.help}>
+                {of === null ? null : `${t("eq.deltaHelp", { name: labelOf(of) })} `}
                 {t("eq.help")} {soloed.length > 0 ? t("eq.soloNote") : null}{" "}
                 {groups.length < layers ? t("eq.grouped", { n: (groups[0]?.to ?? 0) + 1 }) : null}
               </p>

@@ -1,7 +1,7 @@
 /** Every recipe heard on this prompt, newest first; a click brings recipe and answer back. Knows kept variants. */
 import { memo, useMemo } from "react";
 import { heardKey, useDraft } from "../logic/draft";
-import { formatKnob, type RecipeJson, short } from "../logic/recipe";
+import { formatGain, formatKnob, type RecipeJson, short } from "../logic/recipe";
 import { collapseOf, useVariants, type Variant } from "../logic/variants";
 import { useWords } from "../messages";
 import { bringBack } from "../studio";
@@ -11,8 +11,9 @@ import classes from "./Filmstrip.module.css";
 export function useRecipeName(): (recipe: RecipeJson) => string {
   const t = useWords();
   return (recipe) => {
-    const { knobs, bands, points } = short(recipe);
+    const { knobs, deltas, bands, points } = short(recipe);
     const parts = knobs.map(({ name, value }) => `${name.toUpperCase()} ${formatKnob(name, value)}`);
+    parts.push(...deltas.map(({ id, value }) => `${id} ${formatGain(value)}`));
     if (bands > 0) parts.push(t("variants.bands", { count: bands }));
     if (points > 0) parts.push(t("variants.points", { count: points }));
     return parts.join(" · ") || t("variants.original");

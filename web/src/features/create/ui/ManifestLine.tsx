@@ -98,13 +98,20 @@ function Details({ manifest }: { manifest: Manifest }) {
             <tr key={`${tensor.name}-${i}`}>
               <td>{tensor.name}</td>
               <td>
-                {tensor.matrix
-                  ? t("manifest.mixed")
-                  : tensor.factors
-                    ? Object.entries(tensor.factors)
-                        .map(([part, factor]) => `${part} ${formatGain(factor)}`)
-                        .join(", ")
-                    : formatGain(tensor.factor ?? 1)}
+                {tensor.part === "delta"
+                  ? null
+                  : tensor.matrix
+                    ? t("manifest.mixed")
+                    : tensor.factors
+                      ? Object.entries(tensor.factors)
+                          .map(([part, factor]) => `${part} ${formatGain(factor)}`)
+                          .join(", ")
+                      : formatGain(tensor.factor ?? 1)}
+                {Object.entries(tensor.strengths ?? {}).map(([id, strength]) => (
+                  <span key={id} className={classes.delta}>
+                    {id} {formatGain(strength)}
+                  </span>
+                ))}
               </td>
             </tr>
           ))}

@@ -10,7 +10,7 @@ import classes from "./Slider.module.css";
 type Props = {
   label: string;
   describedBy?: string;
-  knob: KnobName;
+  knob: KnobName | "delta";
   value: number;
   scale: Scale;
   neutral: number;

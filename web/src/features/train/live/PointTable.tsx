@@ -42,7 +42,7 @@ export function PointTable({ course, smooth }: { course: Course; smooth: Float64
                 <td>{i === undefined ? "" : number(curve.at("loss", i) ?? 0, 4)}</td>
                 <td>{i === undefined ? "" : number(smooth[i] ?? 0, 4)}</td>
                 <td>{held ? number(held.loss, 4) : ""}</td>
-                <td>{held ? number(held.perplexity, 2) : ""}</td>
+                <td>{held && held.perplexity !== null ? number(held.perplexity, 2) : ""}</td>
                 <td>{i === undefined ? "" : rate(curve.at("lr", i) ?? 0)}</td>
               </tr>
             );

@@ -6,7 +6,7 @@ import type { TrainResult } from "@/api/train";
 import type { ErrorBody } from "@/shared/errors";
 import { Curve } from "./curve";
 
-export type Evaluation = { step: number; loss: number; perplexity: number };
+export type Evaluation = { step: number; loss: number; perplexity: number | null }; // null: of pictures
 export type Sample = { step: number; index: number; prompt: string; text: string };
 export type Notice = { code: string; message: string; params: Record<string, unknown> };
 
