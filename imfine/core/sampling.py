@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
-from imfine.errors import SamplingError
+from imfine.errors import Invalid, SamplingError
 
 MAX_STOPS = 8
 MAX_STOP_CHARACTERS = 200
@@ -88,7 +88,7 @@ class Sampling:
         return {f.name: list(v) if isinstance(v := getattr(self, f.name), tuple) else v for f in fields(self)}
 
 
-Refuse = Callable[[str, Any, str, str], SamplingError]  # (name, value, fact, remedy) of a setting
+Refuse = Callable[[str, Any, str, str], Invalid]  # (name, value, fact, remedy) of a setting
 
 
 def check_keys(data: Any, what: str, fact: str, known: type[Any], refuse: Refuse) -> None:
