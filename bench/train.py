@@ -32,7 +32,8 @@ from imfine.core.train.adapter import attach
 from imfine.core.train.data import rendered
 from imfine.core.train.loop import peak_memory
 from imfine.core.train.plan import Plan
-from imfine.core.train.prepare import Prepared, prepare
+from imfine.core.train.prepare import prepare
+from imfine.core.train.prepared import Prepared
 from imfine.core.train.targets import targets
 from imfine.core.train.tokens import Tokens, write_tokens
 from imfine.settings import settings
@@ -164,9 +165,9 @@ def main() -> None:
     other = theirs(model, tokens_of(model, rows, unpacked), unpacked)  # first: it resets accelerate's state
     found = prepared(model, rows, asked)
     pair = in_turns(ours(found), other, args.n)
-    tokens = sum(found.tokens.lengths)
+    tokens = sum(found.lesson.tokens.lengths)
     packs = [rows for step in range(found.feed.steps(1.0)) for rows in found.feed.step(step)]
-    read = sum(found.tokens.lengths[row] for rows in packs for row in rows)
+    read = sum(found.lesson.tokens.lengths[row] for rows in packs for row in rows)
     pair = Pair([each * tokens / read for each in pair.ours], pair.theirs)  # our last step is a full one
     what = "unpacked" if args.unpacked else "packed"
     print(f"{card.id}, {args.method}, {args.dtype}, {rows.rows} rows, {tokens} tokens, batch {args.batch}\n")

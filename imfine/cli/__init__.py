@@ -1,4 +1,5 @@
-"""The command line: `imfine models | pull | inspect | tune | adapters | data | train | doctor | up`.
+"""The command line: `imfine models | pull | inspect | tune | adapters | data | train | learn | doctor |
+up`.
 Knows words and exit codes, no model.
 
 Exit codes: 0 well, 2 the request is at fault (usage, a value, a model that cannot be used), 1 everything
@@ -12,6 +13,7 @@ import typer
 from imfine.cli.adapters import app as adapters
 from imfine.cli.data import app as data
 from imfine.cli.doctor import doctor
+from imfine.cli.learn import learn
 from imfine.cli.models import inspect, models, pull
 from imfine.cli.train import train
 from imfine.cli.tune import tune
@@ -26,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (up, models, pull, inspect, tune, train, doctor):
+for verb in (up, models, pull, inspect, tune, train, learn, doctor):
     app.command()(verb)
 app.add_typer(data, name="data")
 app.add_typer(adapters, name="adapters")

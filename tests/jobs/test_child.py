@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -9,17 +10,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from imfine.core.data.dataset import Dataset
 from imfine.core.data.ingest import ingest
 from imfine.core.train.home import Home
 from imfine.core.train.plan import Plan
+from imfine.jobs.training import Drawn, _event, as_json
 
 PLAN = Plan(steps=2, batch=1, length=32, parts=("mlp",), layers=(0,), eval_share=0.0).to_json()
 
 
 def work(home: Path, attempt: int, run: str = "first", **request: Any) -> list[dict[str, Any]]:
     """What the child says. Its input stays open: it is its leash."""
-    [*_, data] = ingest([home / "data.txt"], home / "datasets")
+    [*_, data] = ingest([home / "data" if (home / "data").exists() else home / "data.txt"], home / "datasets")
     assert isinstance(data, Dataset)
     asked = {"model": "gpt2-classics", "revision": None, "name": "mine", "dataset": data.hash, "plan": PLAN}
     job = {"kind": "train", "run": run, "attempt": attempt, "request": {**asked, "resumes": None, **request}}
@@ -54,3 +58,23 @@ def test_a_run_whose_checkpoints_are_gone_is_not_gone_on_with(tmp_path: Path) ->
     (tmp_path / "data.txt").write_text("The old man looked at the sea.\n\n" * 30)
     [refused] = work(tmp_path, 1, resumes="another")
     assert (refused["code"], refused["field"]) == ("conflict", "resumes")
+
+
+def test_a_picture_model_draws_on_its_way(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, colour in (("red", (200, 0, 0)), ("blue", (0, 0, 200))):
+        Image.new("RGB", (64, 64), colour).save(folder / f"{name}.png")
+        (folder / f"{name}.txt").write_text(f"{name} square")
+    plan = Plan(steps=1, batch=1, rank=1, blocks=("M00",), eval_share=0.5, samples=("red square",)).to_json()
+    events = work(tmp_path, 1, model="emoji-diffusion", plan=plan)
+    drawn = [event for event in events if event["type"] == "sampled"]
+    assert [event["step"] for event in drawn] == [0, 1]
+    assert events[-1]["type"] == "train_result", events[-1]
+    kept = tmp_path / "models" / "mine"
+    for event in drawn:
+        assert hashlib.sha256((kept / event["file"]).read_bytes()).hexdigest() == event["sha256"]
+    assert (kept / "adapter" / "mine-kohya.safetensors").exists()
+    told = _event(drawn[0] | {"png": b"png"})
+    assert isinstance(told, Drawn)
+    assert as_json(told)["picture"]["url"] == f"/api/artifacts/{drawn[0]['sha256']}.png"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
-from serving import Queue, Worker, add_image_model, until
+from serving import PNG, Queue, Worker, picture, until
 from starlette.testclient import TestClient
 
 from imfine.server.context import Context
@@ -14,7 +14,7 @@ from imfine.server.schemas import Event
 from imfine.settings import Settings
 from imfine.store import datasets
 
-DATA = "d" * 64
+DATA, PICTURES = "d" * 64, "e" * 64
 ABOUT = {
     "hash": DATA,
     "name": "letters.txt",
@@ -52,7 +52,7 @@ RESULT = {
 def data(client: TestClient, context: Context) -> None:
     with context.store.writing, context.store.write() as connection:
         datasets.put(connection, ABOUT, 1)
-        datasets.put(connection, ABOUT | {"hash": "e" * 64, "kind": "image", "name": "cats"}, 1)
+        datasets.put(connection, ABOUT | {"hash": PICTURES, "kind": "image", "name": "cats"}, 1)
 
 
 def train(client: TestClient, **more: Any) -> Any:
@@ -89,7 +89,7 @@ def test_what_is_asked_is_kept_with_nothing_left_open(client: TestClient, queue:
         ({"name": "x" * 65}, 422, "name"),
         ({"name": "tiny"}, 409, "name"),
         ({"dataset": "f" * 64}, 404, "dataset"),
-        ({"dataset": "e" * 64}, 422, "dataset"),
+        ({"dataset": PICTURES}, 422, "dataset"),
         ({"model": "nowhere"}, 404, "model"),
         ({"prompt": "Hello"}, 422, "prompt"),
     ],
@@ -100,10 +100,48 @@ def test_what_is_refused_is_named(client: TestClient, more: dict[str, Any], stat
     assert client.get("/api/runs").json()["total"] == 0
 
 
-def test_a_model_that_draws_is_not_trained(client: TestClient, context: Context) -> None:
-    add_image_model(context)
-    answer = train(client, model="painter")
-    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "model")
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"dataset": DATA}, "dataset"),
+        ({"plan": {"length": 64}}, "plan.length"),
+        ({"plan": {"layers": [0]}}, "plan.layers"),
+        ({"plan": {"blocks": ["IN00"]}}, "plan.blocks"),
+        ({"plan": {"resolution": 30}}, "plan.resolution"),
+        ({"model": "tiny", "dataset": DATA, "plan": {"blocks": ["M00"]}}, "plan.blocks"),
+        ({"model": "tiny", "dataset": DATA, "plan": {"snr_gamma": 5.0}}, "plan.snr_gamma"),
+    ],
+)
+def test_each_kind_of_model_has_its_own_data_and_settings(
+    client: TestClient, more: dict[str, Any], field: str
+) -> None:
+    answer = train(client, **{"model": "emoji-diffusion", "dataset": PICTURES, **more})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, field), answer.text
+
+
+def test_a_model_that_draws_shows_what_it_draws(client: TestClient, worker: Worker) -> None:
+    plan = {"blocks": ["TE", "M00"], "resolution": 32, "snr_gamma": 5.0, "samples": ["a cat"]}
+    answer = train(client, model="emoji-diffusion", dataset=PICTURES, plan=plan)
+    assert answer.status_code == 202, answer.text
+    run = answer.json()["id"]
+    assert answer.json()["request"]["plan"]["blocks"] == ["M00", "TE"]
+    worker.claim(run)
+    made = {key: value for key, value in picture().items() if key not in ("type", "lane", "index")}
+    told = {"type": "sampled", "step": 0, "index": 0, "prompt": "a cat", "text": "", "picture": made}
+    refused = worker.events(run, 1, told)
+    assert (refused.status_code, refused.json()["error"]["field"]) == (422, "events.0.sha256")
+    assert worker.upload(run).status_code == 200
+    looked = {"type": "evaluated", "step": 0, "loss": 0.2, "perplexity": None, "tokens": 3}
+    assert worker.events(run, 1, looked, told).status_code == 200
+    assert worker.finish(run, 2, result=RESULT).status_code == 200
+    assert client.get(made["url"]).content == PNG
+    with client.stream("GET", f"/api/runs/{run}/events") as answer:
+        lines = [line[6:] for line in answer.iter_lines() if line.startswith("data: ")]
+    events = [TypeAdapter(Event).validate_json(line, strict=True) for line in lines if '"type"' in line]
+    [shown] = [event for event in events if event.type == "sampled"]
+    assert shown.picture is not None
+    assert shown.picture.url == made["url"]
+    assert "0.2" in client.get(f"/api/runs/{run}/curves.csv").text
 
 
 def test_a_name_belongs_to_one_run_until_it_ends(client: TestClient) -> None:

@@ -64,7 +64,7 @@ class Learner(nn.Module):
 
         return merged(self.module, target, weight)
 
-    def write_adapter(self, folder: Path) -> None:
+    def write_adapter(self, folder: Path, name: str) -> None:
         from imfine.core.train.adapter import write_adapter
 
         write_adapter(self.peft[0], folder)

@@ -22,7 +22,7 @@ from imfine.core.models.local import read_local
 from imfine.core.models.pull import pull
 from imfine.core.train import checkpoint
 from imfine.core.train.data import check_kind
-from imfine.core.train.events import ProbeResult, TrainEvent
+from imfine.core.train.events import ProbeResult, TrainEvent, TrainStep
 from imfine.core.train.fit import check_fits
 from imfine.core.train.home import Home
 from imfine.core.train.loop import Order, train
@@ -31,9 +31,12 @@ from imfine.core.train.probe import probe
 from imfine.core.train.result import free
 from imfine.core.train.room import Need
 from imfine.core.train.room import free as free_memory
+from imfine.core.train.slider import Slider, SliderResult, learn
 from imfine.errors import ModelRefused
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
+
+ADAPTERS = "adapters"  # of the home: what was learned or given beside the models
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,24 @@ def _found_in(data: Dataset) -> Iterator[Notice]:
         if each["code"] not in ("one_row", "all_equal"):
             lines = {"lines": each["lines"]} if each["lines"] else {}
             yield Notice(each["code"], each["message"], {**each["params"], **lines})
+
+
+def learn_named(
+    model: str, slider: Slider, name: str, label: Mapping[str, str] | None = None
+) -> Iterator[Phase | TrainStep | SliderResult]:
+    """Learns a knob for a model and keeps it among the home's adapters. Raises: what `learn` raises."""
+    check_name(name)
+    settings = default_settings()
+    out_dir = settings.home / ADAPTERS / name
+    free(out_dir)
+    card = find(model, settings, any_folder=True)
+    if not card.ready:
+        yield from pull(card, settings)
+        card = find(model, settings, any_folder=True)
+    assert card.path is not None
+    folder = _folder(Path(card.path), settings)
+    parent = Source(card.id, folder, checksum(folder, settings.home))
+    yield from learn(parent, slider, out_dir, label=label)
 
 
 def estimate_named(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imfine.core.train.picture_learner import PictureLearner
 
 DIFFUSERS = "pytorch_lora_weights.safetensors"
-KOHYA = "kohya.safetensors"
+KOHYA = "{}-kohya.safetensors"
 PEFTS = "default"  # how PEFT calls an adapter that has no name
 
 
@@ -47,7 +47,7 @@ def attach(module: nn.ModuleDict, layout: Layout, plan: Plan) -> None:
             parameter.data = parameter.data.float()
 
 
-def write_adapter(learner: PictureLearner, folder: Path) -> None:
+def write_adapter(learner: PictureLearner, folder: Path, name: str) -> None:
     """Both files; the folder may be there already."""
     folder.mkdir(exist_ok=True)
     pairs = low_rank(learner)
@@ -57,17 +57,19 @@ def write_adapter(learner: PictureLearner, folder: Path) -> None:
     for target, (a, b, magnitude) in pairs.items():
         plain[f"{target}.lora_A.weight"] = a
         plain[f"{target}.lora_B.weight"] = b * scale
-        name = kohya_name(target, two=len(learner.encoders) > 1)
+        key = kohya_name(target, two=len(learner.encoders) > 1)
         kohya |= {
-            f"{name}.lora_down.weight": a,
-            f"{name}.lora_up.weight": b,
-            f"{name}.alpha": torch.tensor(learner.plan.lora_alpha),
+            f"{key}.lora_down.weight": a,
+            f"{key}.lora_up.weight": b,
+            f"{key}.alpha": torch.tensor(learner.plan.lora_alpha),
         }
         if magnitude is not None:
             plain[f"{target}.lora_magnitude_vector"] = magnitude
-            kohya[f"{name}.dora_scale"] = magnitude.view(-1, *[1] * (a.dim() - 1))
+            kohya[f"{key}.dora_scale"] = magnitude.view(-1, *[1] * (a.dim() - 1))
     save_file(plain, folder / DIFFUSERS, metadata={"format": "pt"})
-    save_file(kohya, folder / KOHYA, metadata={"format": "pt", "ss_network_module": "networks.lora"})
+    save_file(
+        kohya, folder / KOHYA.format(name), metadata={"format": "pt", "ss_network_module": "networks.lora"}
+    )
 
 
 def low_rank(learner: PictureLearner) -> dict[str, tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:

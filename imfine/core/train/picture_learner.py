@@ -99,10 +99,10 @@ class PictureLearner(nn.Module):
 
         return merged(self.module, self.places[target], weight)
 
-    def write_adapter(self, folder: Path) -> None:
+    def write_adapter(self, folder: Path, name: str) -> None:
         from imfine.core.train.picture_adapter import write_adapter
 
-        write_adapter(self, folder)
+        write_adapter(self, folder, name)
 
 
 def noising(config: Mapping[str, Any]) -> Any:

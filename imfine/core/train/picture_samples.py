@@ -79,15 +79,16 @@ def drawn(
             )
 
 
-def prior_latents(learner: PictureLearner, tokenizers: Sequence[Any]) -> Iterator[Phase | torch.Tensor]:
-    """What the model draws of the plan's prior before it learns; (N, C, h, w) comes last."""
-    plan = learner.plan
-    assert plan.prior is not None
+def latents_of(
+    learner: PictureLearner, tokenizers: Sequence[Any], prompts: Sequence[str]
+) -> Iterator[Phase | torch.Tensor]:
+    """What the model draws of `prompts` before it learns, from a seed each; (N, C, h, w) comes last."""
     found: list[torch.Tensor] = []
-    for first in range(0, plan.prior_count, AT_ONCE):
-        yield Phase("working", first, plan.prior_count, "parts")
-        seeds = [(plan.seed + i) % 2**32 for i in range(first, min(first + AT_ONCE, plan.prior_count))]
-        work, model = _denoised(learner, tokenizers, [plan.prior] * len(seeds), seeds)
+    for first in range(0, len(prompts), AT_ONCE):
+        yield Phase("working", first, len(prompts), "parts")
+        some = prompts[first : first + AT_ONCE]
+        seeds = [(learner.plan.seed + i) % 2**32 for i in range(first, first + len(some))]
+        work, model = _denoised(learner, tokenizers, some, seeds)
         model.equalizer.close()
         found.append(work.latents.cpu())
     yield torch.cat(found)

@@ -154,7 +154,7 @@ class Plan:
         object.__setattr__(self, "blocks", _blocks(self.blocks))
         object.__setattr__(self, "samples", _samples(self.samples))
         if self.prior is not None:
-            _prompt("prior", self.prior)
+            check_prompt("prior", self.prior)
         if self.epochs is not None and self.steps is not None:
             raise refused("steps", self.steps, f"and epochs {self.epochs:g} exclude each other", "give one")
 
@@ -235,9 +235,9 @@ class Plan:
         return 2.0 * self.rank if self.alpha is None else self.alpha
 
 
-def refused(name: str, value: Any, fact: str, remedy: str) -> Invalid:
+def refused(name: str, value: Any, fact: str, remedy: str, of: str = "plan.") -> Invalid:
     return Invalid(
-        f"{name} {value!r:.200} {fact}", remedy=remedy, field=f"plan.{name}", value=value, setting=name
+        f"{name} {value!r:.200} {fact}", remedy=remedy, field=f"{of}{name}", value=value, setting=name
     )
 
 
@@ -273,13 +273,14 @@ def _samples(samples: Any) -> tuple[str, ...]:
     if len(samples) > MAX_SAMPLES:
         raise refused("samples", len(samples), "prompts are too many", f"give at most {MAX_SAMPLES}")
     for i, text in enumerate(samples):
-        _prompt(f"samples.{i}", text)
+        check_prompt(f"samples.{i}", text)
     return tuple(samples)
 
 
-def _prompt(name: str, text: Any) -> None:
+def check_prompt(name: str, text: Any, of: str = "plan.") -> None:
+    """Raises: Invalid."""
     if not isinstance(text, str) or not 0 < len(text) <= MAX_SAMPLE_CHARACTERS:
         remedy = f"give texts of 1 to {MAX_SAMPLE_CHARACTERS} characters"
-        raise refused(name, text, "cannot be a prompt", remedy)
+        raise refused(name, text, "cannot be a prompt", remedy, of)
     if is_halved(text):
-        raise refused(name, text, "holds half of a surrogate pair", "give whole characters")
+        raise refused(name, text, "holds half of a surrogate pair", "give whole characters", of)

@@ -24,7 +24,7 @@ from imfine.core.train.lesson import Lesson, TextLesson
 from imfine.core.train.packing import Pack, pack
 from imfine.core.train.picture_learner import PictureLearner, open_pictures
 from imfine.core.train.picture_lesson import PictureLesson
-from imfine.core.train.picture_samples import prior_latents
+from imfine.core.train.picture_samples import latents_of
 from imfine.core.train.plan import Plan
 from imfine.core.train.prepared import AnyLearner, Prepared
 from imfine.core.train.step import Stepper
@@ -142,7 +142,8 @@ def _write_prior(learner: PictureLearner, tokenizers: Sequence[Any], file: Path)
     """Drawn by the parent, before it has learned anything; a run that goes on has it already."""
     if file.exists():
         return
-    for each in prior_latents(learner, tokenizers):
+    assert learner.plan.prior is not None
+    for each in latents_of(learner, tokenizers, [learner.plan.prior] * learner.plan.prior_count):
         if isinstance(each, Phase):
             yield each
         else:

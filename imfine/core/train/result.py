@@ -77,7 +77,7 @@ def write_result(
             (stage / FACTS).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
             (stage / "README.md").write_text(card_of(out_dir.name, learner.local, facts), "utf-8")
             if learner.plan.method != "full":
-                learner.write_adapter(stage / ADAPTER)
+                learner.write_adapter(stage / ADAPTER, out_dir.name)
             for path in [*stage.rglob("*"), stage]:
                 sync(path)
         sync(out_dir.parent)

@@ -17,7 +17,8 @@ from imfine.core.models.known import SHIPPED
 from imfine.core.models.local import read_local
 from imfine.core.train.adapter import attach
 from imfine.core.train.plan import Plan
-from imfine.core.train.prepare import Prepared, prepare
+from imfine.core.train.prepare import prepare
+from imfine.core.train.prepared import Prepared
 from imfine.core.train.targets import targets
 
 MODEL = SHIPPED / "gpt2-classics"
@@ -51,7 +52,7 @@ def ours(asked: Plan, folder: Path) -> tuple[list[float], list[dict[str, list[in
     order = []
     for step in range(STEPS):
         for (row,) in found.feed.step(step):
-            ids, trained = found.tokens.example(row)
+            ids, trained = found.lesson.tokens.example(row)
             labels = torch.where(trained, ids, -100)
             labels[0] = -100  # nothing comes before it; Trainer would count it in its mean
             order.append({"input_ids": ids, "labels": labels})

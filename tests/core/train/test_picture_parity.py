@@ -1,4 +1,4 @@
-"""The loss of the first steps is that of diffusers' own LoRA training, written plainly, of the same noise."""
+"""The first steps' loss is that of diffusers' own LoRA training, written plainly, from the same noise."""
 
 from __future__ import annotations
 
