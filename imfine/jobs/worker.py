@@ -8,6 +8,7 @@ its supervisor's death does too: runs go back to the queue, and all is over in t
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import secrets
@@ -16,6 +17,7 @@ import socket
 import sys
 import threading
 import warnings
+from pathlib import Path
 from typing import Any, ClassVar
 
 from celery import Celery, signals
@@ -176,6 +178,15 @@ def worker_token(at: Settings) -> str:
         ) from reason
 
 
+def be_nice(niceness: int) -> None:
+    """Leaves the processor to others. Linux may group processes by session and share it between the groups
+    (autogroup): then a niceness counts within the session alone, and the session has one of its own."""
+    os.nice(niceness)
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(niceness))
+
+
 def leash() -> None:
     """Returns when the other end of standard input is closed, and ends this process then."""
     while os.read(0, 4096):
@@ -198,7 +209,7 @@ def main() -> None:
     if asked.leash:
         threading.Thread(target=leash, name="leash", daemon=True).start()
     if asked.queue == names.BATCH:
-        os.nice(BATCH_NICENESS)
+        be_nice(BATCH_NICENESS)
     name = asked.name or f"{socket.gethostname()}-{asked.queue}-{secrets.token_hex(3)}"
     try:
         code = Worker(asked.queue, name, settings()).run()

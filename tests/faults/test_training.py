@@ -85,6 +85,9 @@ def test_a_model_comes_of_it_and_answers(ready: Installation) -> None:
 def test_a_process_that_is_killed_goes_on_from_its_checkpoint(ready: Installation) -> None:
     run = begin(ready, "mine", steps=400)
     wait_event(ready, run, "saved")
+    assert child(ready).nice() == 19  # live answers come first
+    group = Path(f"/proc/{ready.child('batch').pid}/autogroup")
+    assert not group.exists() or group.read_text().endswith("nice 10\n")
     child(ready).kill()
     wait_for(lambda: ready.run(run)["attempt"] == 2, 30)
     wait_event(ready, run, "train_steps", attempt=2)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from imfine.core.data.dataset import Dataset
@@ -43,6 +44,7 @@ def work(home: Path, attempt: int, run: str = "first", **request: Any) -> list[d
     return [json.loads(line) for line in said.splitlines()]
 
 
+@pytest.mark.timeout(480)  # three starts of torch
 def test_an_attempt_that_died_after_its_model_was_written_is_not_done_again(tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("The old man looked at the sea.\n\n" * 30)
     [*_, made] = work(tmp_path, 1)

@@ -32,9 +32,14 @@ from imfine.core.train.room import Need, bare, room
 from imfine.core.train.targets import targets, trainable
 
 # What glibc's heap takes for what is kept, since what a layer needs for a moment lies between; measured on
-# the Llama starter. PEFT's layers need more of it. A GPU's allocator keeps both apart.
-HOLES = {"full": 1.2, "lora": 1.55, "dora": 1.55}
-LIBRARIES = 150 << 20  # what torch's kernels and Python grow by in the first steps
+# gpt2-classics in float32, on the Llama starter in bfloat16, which casts in every layer. PEFT's layers need
+# more of it. A GPU's allocator keeps both apart.
+HOLES = {
+    "float32": {"full": 1.0, "lora": 1.55, "dora": 1.55},
+    "bfloat16": {"full": 1.2, "lora": 1.55, "dora": 1.55},
+}
+# What torch's kernels and Python grow by in the first steps.
+LIBRARIES = {"float32": 30 << 20, "bfloat16": 150 << 20}
 
 
 def need(
@@ -61,8 +66,8 @@ def need(
         working = 3 * 4 * min(CHUNK, plan.batch * length * where.vocab_size)  # logits, their gradient, a copy
         working += 3 * 4 * plan.batch * length * wide
     if device == "cpu":
-        kept = round(kept * HOLES[plan.method])
-    working += LIBRARIES
+        kept = round(kept * HOLES[plan.dtype][plan.method])
+    working += LIBRARIES[plan.dtype]
     gradients, optimizer = 4 * learned, 8 * learned
     if plan.ema:
         optimizer += 4 * learned
