@@ -6,11 +6,13 @@ import argparse
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from bench.harness import Pair, in_turns, line
+from imfine.core.deltas.live import Change
 from imfine.core.events import LaneEnd
 from imfine.core.models.load import LoadedModel, load
 from imfine.core.recipe import Recipe
@@ -79,6 +81,18 @@ def multiplied_one_by_one(model: LoadedModel, recipes: list[Recipe], tokens: int
     return work
 
 
+def adapter(model: LoadedModel, rank: int = 8) -> Any:
+    """A LoRA on every matrix, too small to change a token."""
+    changes = {}
+    for band in model.layout.bands:
+        for name, _ in band.matrices:
+            out, into = model.module.get_submodule(name).weight.shape
+            down, up = torch.randn(rank, into), torch.randn(rank, out)
+            changes[name] = Change(down.to(model.module.dtype), up.to(model.module.dtype), 1e-6)
+    nbytes = sum(change.down.nbytes + change.up.nbytes for change in changes.values())
+    return SimpleNamespace(changes=changes, delta=None, nbytes=nbytes, stamp=(), whole=False)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="smollm2-135m")
@@ -108,6 +122,15 @@ def main() -> None:
         ours(untuned, [Recipe(), Recipe()], tokens, two),
     )
     tell("two rows: time with gains, to that without", in_turns(tuned, neutral, n), "≤ 1.08", invert=True)
+    id, delta = "bench", adapter(model)
+    model.equalizer.deltas[id] = delta
+    half = Recipe(deltas={id: 0.5})
+    tell(
+        "one row: time with a LoRA of rank 8 at half, to that without",
+        in_turns(ours(model, [half], tokens, least=tokens), ours(untuned, [Recipe()], tokens), n),
+        "≤ 1.25",
+        invert=True,
+    )
     if args.sweep:
         recipes = [Recipe(attn=1 + 0.01 * i, mlp=1 - 0.01 * i) for i in range(args.sweep)]
         swept, by_one = (

@@ -66,7 +66,7 @@ export function Deltas({ model, deltas, labelOf }: Props) {
               <IconPlus size={16} aria-hidden /> {t("delta.add")}
             </Button>
           </Menu.Target>
-          <Menu.Dropdown>
+          <Menu.Dropdown className={classes.list}>
             {rest.map(({ id, kind, method, tensors }) => (
               <Menu.Item key={id} onClick={() => turnOn(id)}>
                 <span className={classes.name}>{labelOf(id)}</span>

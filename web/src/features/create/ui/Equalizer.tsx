@@ -157,7 +157,7 @@ export const Equalizer = memo(function Equalizer({ layout, labelOf }: Props) {
                     />
                   </span>
                 ))}
-                <span className={classes.switches}>
+                <span className={classes.switches} hidden={of !== null}>
                   <Button
                     size="small"
                     className={classes.toggle}
