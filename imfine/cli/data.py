@@ -31,7 +31,7 @@ def _data() -> None: ...
 
 @app.command()
 def check(
-    path: Annotated[list[Path], typer.Argument(help="Files, folders or zips.")],
+    path: Annotated[list[str], typer.Argument(help="Files, folders, zips, or hf://datasets/owner/name.")],
     model: Annotated[
         str | None, typer.Option(help="Count tokens and render as this model reads: an id or a folder.")
     ] = None,
@@ -56,7 +56,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _report(paths: list[Path], model: str | None, columns: str | None, length: int | None) -> dict[str, Any]:
+def _report(paths: list[str], model: str | None, columns: str | None, length: int | None) -> dict[str, Any]:
     """{trainable, dataset, tokens, preview}, or {trainable, error} for data that cannot be read."""
     from imfine.core.data.dataset import Dataset
     from imfine.core.data.ingest import ingest

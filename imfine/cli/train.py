@@ -34,8 +34,11 @@ Whole = Annotated[int | None, typer.Option()]
 def train(  # noqa: PLR0917 - one parameter for each option of the command
     model: Model,
     data: Annotated[
-        list[Path],
-        typer.Option(help="A file, folder or zip to learn from: JSONL, CSV, Parquet, text. Repeatable."),
+        list[str],
+        typer.Option(
+            help="A file, folder or zip to learn from: JSONL, CSV, Parquet, text; or the Hub's"
+            " hf://datasets/owner/name. Repeatable."
+        ),
     ],
     name: Annotated[str, typer.Option(help="What the trained model is called.")],
     parts: Annotated[str | None, typer.Option(help="attn, mlp or attn,mlp.")] = None,
@@ -127,7 +130,7 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
 
 
 def _train(
-    model: str, data: list[Path], name: str, changes: dict[str, Any], *, resume: bool, json: bool
+    model: str, data: list[str], name: str, changes: dict[str, Any], *, resume: bool, json: bool
 ) -> None:
     from imfine.core.train.events import TrainResult, to_json
     from imfine.core.train.named import train_named
@@ -163,7 +166,7 @@ def _told(path: str, end: Any) -> None:
     typer.echo(f'  try it      imfine tune {Path(path).name} --prompt "…"')
 
 
-def _estimate(model: str, data: list[Path], name: str, changes: dict[str, Any], json: bool) -> None:
+def _estimate(model: str, data: list[str], name: str, changes: dict[str, Any], json: bool) -> None:
     from imfine.core.train.named import estimate_named
 
     last: Any = None

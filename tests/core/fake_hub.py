@@ -31,14 +31,14 @@ class Hub:
 def answer(hub: Hub, handler: BaseHTTPRequestHandler) -> None:
     hub.asked.append(f"{handler.command} {handler.path.partition('?')[0]}")
     path = handler.path.partition("?")[0]
-    if match := re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+)(?:/revision/(.+))?", path):
+    if match := re.fullmatch(r"/api/(?:models|datasets)/([\w.-]+/[\w.-]+)(?:/revision/(.+))?", path):
         repo, revision = match[1], match[2]
         if repo not in hub.repos:
             return refuse(handler, 401, "RepoNotFound", "Invalid username or password.")
         if revision not in (None, "main", COMMIT):
             return refuse(handler, 404, "RevisionNotFound", f"Invalid rev id: {revision}")
         return send(handler, json.dumps(described(hub, repo)).encode(), "application/json")
-    if match := re.fullmatch(r"/([\w.-]+/[\w.-]+)/resolve/([^/]+)/(.+)", path):
+    if match := re.fullmatch(r"(?:/datasets)?/([\w.-]+/[\w.-]+)/resolve/([^/]+)/(.+)", path):
         repo, revision, name = match.groups()
         if repo not in hub.repos:
             return refuse(handler, 401, "RepoNotFound", "Invalid username or password.")

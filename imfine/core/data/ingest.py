@@ -15,6 +15,7 @@ from imfine.core.data import pictures
 from imfine.core.data.dataset import Dataset, open_dataset
 from imfine.core.data.detect import CSV, LINES, PARQUET, TEXT, detect
 from imfine.core.data.findings import TOLD, Errors, Finding, Notes, Place, Wrong, finding
+from imfine.core.data.hub import SCHEME, here
 from imfine.core.data.reading import File, json_array, json_lines, plain_text
 from imfine.core.data.records import Reading, reading
 from imfine.core.data.rows import Picture, Row, Text, without
@@ -29,15 +30,29 @@ Numbered = tuple[int, Row]
 
 
 def ingest(
-    paths: Sequence[Path], root: Path, *, name: str | None = None, columns: Mapping[str, str] | None = None
+    data: Sequence[str | Path],
+    root: Path,
+    *,
+    name: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[Phase | Dataset]:
-    """Reads files, folders or zips into `root/<sha256>/`; yields phases, and the data set last.
+    """Reads files, folders, zips, or a data set of the Hub (hub.py) into `root/<sha256>/`; yields phases, and
+    the data set last.
 
-    `name`: what it is called; else as the first path. `columns`: part → the data's own name for it, e.g.
-    {"prompt": "question", "completion": "answer"}. Raises: Invalid, DataError, NotKept.
+    `name`: what it is called; else as the first of them. `columns`: part → the data's own name for it, e.g.
+    {"prompt": "question", "completion": "answer"}. Raises: Invalid, DataError, NotKept, what `here` raises.
     """
-    called = (name or paths[0].resolve().name)[:200]
-    with opened(paths, name) as sources, Writer(root) as writer:
+    given: dict[Path, str] = {}
+    for each in here(data):
+        if isinstance(each, Phase):
+            yield each
+        else:
+            given = each
+    called = name or (str(data[0]) if str(data[0]).startswith(SCHEME) else Path(data[0]).resolve().name)
+    if name and len(given) == 1:
+        given = dict.fromkeys(given, name)
+    called = called[:200]
+    with opened(given) as sources, Writer(root) as writer:
         reader = _Reader(writer, called, columns)
         if pictures.has_pictures(sources):
             yield from reader.pictures(sources)

@@ -11,7 +11,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -66,19 +66,19 @@ class Source:
 
 
 @contextmanager
-def opened(paths: Sequence[Path], name: str | None = None) -> Iterator[list[Source]]:
-    """The files of one or more paths. `name`: what a single file is called where its path is a temporary one.
+def opened(given: Mapping[Path, str]) -> Iterator[list[Source]]:
+    """The files of one or more paths, by what they are called: a path may be a temporary one, or a cache's.
 
     Raises: Invalid for a path that is not there, or too many files; DataError for a zip that cannot be used.
     """
     found: list[Source] = []
     zips: list[zipfile.ZipFile] = []
     try:
-        for path in paths:
+        for path, name in given.items():
             if path.is_dir():
                 found += _folder(path)
             elif path.is_file():
-                source = _file(path, name or path.name)
+                source = _file(path, name)
                 if source.head(4) in ZIPS:
                     zips.append(_zip(path, source))
                     found += _members(zips[-1], source.name)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from imfine.core.events import Phase
 from imfine.core.models import repository
@@ -22,7 +22,7 @@ from imfine.core.models.folders import need_disk
 from imfine.core.models.local import check_code, has_tokenizer, is_model, languages_of
 from imfine.core.models.pictures import is_picture_model, is_whole_picture_model
 from imfine.core.models.weights import weight_files
-from imfine.errors import ModelGated, ModelNotFound, ModelRefused, NoNetwork, SetupError
+from imfine.errors import Invalid, ModelGated, ModelNotFound, ModelRefused, NoNetwork, NotFound, SetupError
 
 REF = re.compile(
     r"(?P<repo>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})"
@@ -39,12 +39,22 @@ class Ref:
     repo: str
     file: str | None
     revision: str | None
+    repo_type: Literal["model", "dataset"] = "model"
 
     @property
     def url(self) -> str:
         from huggingface_hub import constants
 
-        return f"{constants.ENDPOINT}/{self.repo}"
+        return f"{constants.ENDPOINT}/{'datasets/' * (self.repo_type == 'dataset')}{self.repo}"
+
+    @property
+    def what(self) -> str:
+        return {"model": "model", "dataset": "data set"}[self.repo_type]
+
+    @property
+    def field(self) -> str:
+        """Under which it was given."""
+        return {"model": "model", "dataset": "data"}[self.repo_type]
 
 
 @dataclass(frozen=True)
@@ -132,6 +142,20 @@ def ask(ref: Ref) -> Remote:
     )
 
 
+def ask_dataset(ref: Ref, wanted: Callable[[Mapping[str, int]], dict[str, int]]) -> Remote:
+    """Files, sizes and terms of a repository of data; `wanted` chooses among its files.
+
+    Raises: NotFound, ModelGated, NoNetwork, and what `wanted` raises.
+    """
+    from huggingface_hub import HfApi
+
+    with translated(ref):
+        info = HfApi().dataset_info(ref.repo, revision=ref.revision, files_metadata=True, timeout=TIMEOUT_S)
+    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or []}
+    commit = info.sha or ref.revision or "main"
+    return Remote(replace(ref, revision=commit), commit, wanted(sizes), None, bool(info.gated), None, None)
+
+
 def _wanted(ref: Ref, sizes: dict[str, int]) -> dict[str, int]:
     """The GGUF file that is named, else what `repository.wanted` says."""
     if ref.file is None:
@@ -150,7 +174,7 @@ def _fetch_configs(remote: Remote) -> Path | None:
     """The small configs alone, so that a model is judged before gigabytes come; their snapshot folder."""
     folder = None
     for name in repository.small(remote.files):
-        folder = _download(remote, name, None).parents[name.count("/")]
+        folder = download(remote, name, None).parents[name.count("/")]
     return folder
 
 
@@ -186,7 +210,7 @@ def fetch(remote: Remote) -> Iterator[Phase]:
             if stop.is_set():
                 return
             meter.base, meter.now = done, 0
-            _download(remote, name, meter.bar(stop))
+            download(remote, name, meter.bar(stop))
             done += size
         meter.base, meter.now = total, 0
 
@@ -237,7 +261,7 @@ class _Meter:
         return Bar
 
 
-def _download(remote: Remote, name: str, bar: type | None) -> Path:
+def download(remote: Remote, name: str, bar: type | None) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -248,6 +272,7 @@ def _download(remote: Remote, name: str, bar: type | None) -> Path:
         found = hf_hub_download(
             remote.ref.repo,
             name,
+            repo_type=remote.ref.repo_type,
             revision=revision,
             etag_timeout=TIMEOUT_S,
             tqdm_class=bar,
@@ -261,33 +286,35 @@ def translated(ref: Ref) -> Iterator[None]:
     import httpx2
     from huggingface_hub import errors
 
+    missing, refused = (ModelNotFound, ModelRefused) if ref.repo_type == "model" else (NotFound, Invalid)
+
     try:
         yield
     except errors.GatedRepoError as error:
         raise ModelGated(
             f"{ref.repo} asks you to accept its terms first",
             remedy=f"accept them at {ref.url}, then set HF_TOKEN to a token of yours",
-            field="model",
+            field=ref.field,
             value=ref.repo,
             url=ref.url,
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise ModelNotFound(
+        raise missing(
             f"{ref.repo} has no revision {ref.revision}",
             remedy=f"see its branches and tags at {ref.url}/tree/main",
             field="revision",
             value=ref.revision,
         ) from error
     except (errors.RepositoryNotFoundError, errors.RemoteEntryNotFoundError) as error:
-        raise ModelNotFound(
-            f"the Hub has no model {ref.repo}, or it is private",
-            remedy="check the spelling; for a private model set HF_TOKEN",
-            field="model",
+        raise missing(
+            f"the Hub has no {ref.what} {ref.repo}, or it is private",
+            remedy=f"check the spelling; for a private {ref.what} set HF_TOKEN",
+            field=ref.field,
             value=ref.repo,
             url=ref.url,
         ) from error
     except errors.HFValidationError as error:
-        raise ModelRefused(str(error), remedy="a Hub model is named owner/name", field="model") from error
+        raise refused(str(error), remedy=f"a Hub {ref.what} is named owner/name", field=ref.field) from error
     except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, httpx2.TransportError) as error:
         # a file that is refused looks like one that is not here: the Hub's answer is the cause
         status = getattr(getattr(error.__cause__, "response", None), "status_code", None)
@@ -299,8 +326,8 @@ def translated(ref: Ref) -> Iterator[None]:
             + ("is switched off by HF_HUB_OFFLINE" if offline else f"cannot be reached ({_reason(error)})"),
             remedy="unset HF_HUB_OFFLINE"
             if offline
-            else "connect to the network, or choose a model that is here",
-            field="model",
+            else f"connect to the network, or choose a {ref.what} that is here",
+            field=ref.field,
             value=ref.repo,
         ) from error
     except errors.HfHubHTTPError as error:
@@ -310,7 +337,7 @@ def translated(ref: Ref) -> Iterator[None]:
         raise NoNetwork(
             f"the Hub answered {status} for {ref.repo}",
             remedy="try again in a while",
-            field="model",
+            field=ref.field,
             value=ref.repo,
         ) from error
     except OSError as error:
@@ -325,7 +352,7 @@ def _no_access(ref: Ref, status: object) -> ModelGated:
     return ModelGated(
         f"the Hub refuses access to {ref.repo} ({status})",
         remedy=f"accept its terms at {ref.url}, and set HF_TOKEN to a token that may read it",
-        field="model",
+        field=ref.field,
         value=ref.repo,
         url=ref.url,
     )

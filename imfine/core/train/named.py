@@ -79,7 +79,7 @@ def named(
     plan = _plan(changes, home if resume else None)
     parent, need = yield from found_parent(model, plan, settings)
     found: Dataset | None = None
-    for each in ingest([Path(path) for path in data], settings.home / "datasets"):
+    for each in ingest(data, settings.home / "datasets"):
         if isinstance(each, Phase):
             yield each
         else:

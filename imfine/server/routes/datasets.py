@@ -218,12 +218,3 @@ def _find(ctx: Context, id: str) -> dict[str, Any]:
     if found is None:
         raise no_dataset(id, "id")
     return found
-
-
-def _none(id: str) -> NotFound:
-    return NotFound(
-        f"there is no data set {id}",
-        remedy="list the data sets with GET /api/datasets",
-        field="id",
-        value=id,
-    )

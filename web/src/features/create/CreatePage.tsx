@@ -3,6 +3,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { modelQuery, modelsQuery } from "@/api/models";
+import type { Card } from "@/api/types";
 import { useChosenModel } from "@/shared/store/model";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import classes from "./CreatePage.module.css";
@@ -15,7 +16,8 @@ import { pictureChange } from "./pictures/lanes";
 import { PictureAnswers, usePictureChangeWords } from "./pictures/PictureAnswers";
 import { PictureDrop } from "./pictures/PictureDrop";
 import { baseKeyOf, connect, reopen, useLanes } from "./studio";
-import { Lanes, useChangeWords } from "./text/Lanes";
+import { useChangeWords } from "./text/changeWords";
+import { Lanes } from "./text/Lanes";
 import { SettingsFold } from "./text/SettingsFold";
 import { Equalizer } from "./ui/Equalizer";
 import { Filmstrip } from "./ui/Filmstrip";
@@ -35,16 +37,21 @@ const FACES = {
   image: { Settings: ImageSettings, Answers: PictureAnswers },
 } as const;
 
+const NO_MODELS: readonly Card[] = [];
+
 /** Before a model's config is here, its family tells. */
 const PICTURES: readonly (string | null)[] = ["stable-diffusion", "sd"];
 
 export default function CreatePage({ run }: { run: string | null }) {
   const t = useWords();
-  const changeWords = useChangeWords();
   const client = useQueryClient();
   const model = useChosenModel((chosen) => chosen.id) ?? "";
-  const state = useLanes();
-  const pictureWords = usePictureChangeWords();
+  const answersKey = useLanes((lanes) => lanes.baseKey);
+  const answered = useLanes((lanes) => lanes.run);
+  const busy = useLanes(isBusy);
+  const fresh = useLanes((lanes) => lanes.state === "idle" && isBlank(lanes));
+  const succeeded = useLanes((lanes) => lanes.state === "succeeded");
+  const said = useSaid();
   const kind = useDraft((draft) => draft.kind);
   const baseKey = useDraft((draft) => baseKeyOf(model, draft));
   const [held, setHeld] = useCreateKeys();
@@ -74,24 +81,16 @@ export default function CreatePage({ run }: { run: string | null }) {
     reopen(run).catch(setUnopened);
   }, [run]);
 
-  const answered = state.run;
   useEffect(() => {
     if (run !== null && answered !== null && answered !== run)
       window.history.replaceState(window.history.state, "", window.location.pathname); // no longer that run
   }, [run, answered]);
 
-  const fetched = state.state === "succeeded" && layout === null;
+  const fetched = succeeded && layout === null;
   useEffect(() => {
     if (fetched) void client.invalidateQueries({ queryKey: ["models"] });
   }, [fetched, client]);
 
-  const busy = isBusy(state);
-  const fresh = state.state === "idle" && isBlank(state);
-  const change = changeOf(state);
-  const said =
-    changeWords(change) ||
-    pictureWords(pictureChange(state.pictures, 0)) ||
-    t(busy ? "change.waiting" : "change.still");
   const knob = (name: KnobName, compact = false) => (
     <Knob
       key={name}
@@ -111,7 +110,7 @@ export default function CreatePage({ run }: { run: string | null }) {
         <PromptBox
           card={detail.data?.card ?? null}
           busy={busy}
-          changed={state.baseKey !== "" && state.baseKey !== baseKey}
+          changed={answersKey !== "" && answersKey !== baseKey}
           fresh={fresh}
         />
         <Settings layout={layout} />
@@ -137,9 +136,9 @@ export default function CreatePage({ run }: { run: string | null }) {
           </section>
         ) : null}
         {unopened ? <ErrorNote error={unopened} /> : null}
-        <Failure state={state} />
-        <Notices notices={state.notices} models={models.data ?? []} />
-        <Answers state={state} held={held} onHold={setHeld} model={model} layout={layout} />
+        <Failure />
+        <Notices models={models.data ?? NO_MODELS} />
+        <Answers held={held} onHold={setHeld} model={model} layout={layout} />
         <Filmstrip baseKey={baseKey} layers={reach.layers} />
       </section>
 
@@ -149,6 +148,19 @@ export default function CreatePage({ run }: { run: string | null }) {
         {detail.data && !layout ? <p className={classes.note}>{t("model.notReady")}</p> : null}
       </div>
     </div>
+  );
+}
+
+/** What the last move did, in words. */
+function useSaid(): string {
+  const t = useWords();
+  const words = useChangeWords();
+  const pictureWords = usePictureChangeWords();
+  return useLanes(
+    (lanes) =>
+      words(changeOf(lanes)) ||
+      pictureWords(pictureChange(lanes.pictures, 0)) ||
+      t(isBusy(lanes) ? "change.waiting" : "change.still"),
   );
 }
 

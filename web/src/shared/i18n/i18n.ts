@@ -3,7 +3,8 @@
  * `messages()`, typed: a key that Korean lacks, or that nobody defined, does not compile.
  */
 import i18next, { type TOptions } from "i18next";
-import { initReactI18next, useTranslation } from "react-i18next";
+import { useSyncExternalStore } from "react";
+import { initReactI18next } from "react-i18next";
 import { withJosa } from "./josa";
 
 export type Language = "ko" | "en";
@@ -42,7 +43,12 @@ export function language(): Language {
 
 /** The language of the page, and a new rendering when it changes. */
 export function useLanguage(): Language {
-  return useTranslation().i18n.language === "ko" ? "ko" : "en";
+  return useSyncExternalStore(onLanguage, language);
+}
+
+function onLanguage(changed: () => void): () => void {
+  i18next.on("languageChanged", changed);
+  return () => i18next.off("languageChanged", changed);
 }
 
 void i18next.use(initReactI18next).init({
@@ -66,12 +72,25 @@ i18next.on("languageChanged", (lng) => {
 export function messages<const M extends Messages>(namespace: string, words: { en: M; ko: SameKeys<M> }) {
   i18next.addResourceBundle("en", namespace, words.en, true, true);
   i18next.addResourceBundle("ko", namespace, words.ko, true, true);
+  const spoken: Partial<Record<Language, T<M>>> = {};
+  const spokenIn = (lng: Language): T<M> => {
+    spoken[lng] ??= remembering(i18next.getFixedT(lng, namespace) as unknown as T<M>);
+    return spoken[lng];
+  };
   return {
-    useT(): T<M> {
-      const { t } = useTranslation(namespace);
-      return t as unknown as T<M>;
-    },
+    useT: (): T<M> => spokenIn(useLanguage()),
     /** Outside of components: the words of the moment, not renewed when the language changes. */
-    t: i18next.getFixedT(null, namespace) as unknown as T<M>,
+    t: ((key, params) => spokenIn(language())(key, params)) as T<M>,
+  };
+}
+
+/** Words without a number in them are looked up once: a page asks for hundreds of them while an answer streams. */
+function remembering<M>(t: T<M>): T<M> {
+  const known = new Map<Key<M>, string>();
+  return (key, params) => {
+    if (params) return t(key, params);
+    const words = known.get(key) ?? t(key);
+    known.set(key, words);
+    return words;
   };
 }

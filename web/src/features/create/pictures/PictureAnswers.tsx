@@ -9,6 +9,7 @@ import { isBusy, type LanesState } from "../logic/lanes";
 import type { Layout } from "../logic/recipe";
 import { PICTURE_MODES, useView } from "../logic/view";
 import { useWords } from "../messages";
+import { useLanes } from "../studio";
 import { Checksum } from "../ui/Checksum";
 import { Hold } from "../ui/Hold";
 import { Phase } from "../ui/Status";
@@ -32,14 +33,14 @@ export function usePictureChangeWords(): (change: PictureChange) => string {
 }
 
 type Props = {
-  state: LanesState;
   held: boolean;
   onHold: (held: boolean) => void;
   model: string;
   layout: Layout | null;
 };
 
-export function PictureAnswers({ state, held, onHold, model, layout }: Props) {
+export function PictureAnswers({ held, onHold, model, layout }: Props) {
+  const state = useLanes();
   const t = usePictureWords();
   const changeWords = usePictureChangeWords();
   const { compare, set } = useView();

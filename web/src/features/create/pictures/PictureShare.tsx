@@ -27,7 +27,7 @@ type Props = {
 
 export function PictureShare({ model, layout, state, base, tuned, change }: Props) {
   const t = usePictureWords();
-  const words = useExportWords(model, change, useWords()("eq.axis"));
+  const words = useExportWords(model, useWords()("eq.axis"));
   const facts = useFacts();
   const prompt = useDraft((draft) => draft.prompt);
   const image = toImageRequest(useDraft((draft) => draft.image));
@@ -50,14 +50,14 @@ export function PictureShare({ model, layout, state, base, tuned, change }: Prop
               facts: facts(result),
               command: asCommand(asked),
             },
-            words,
+            words(change),
           )
       : null;
   const save = (name: string, picture: PictureView | undefined) => () => {
     if (picture?.url) saveAs(`imfine-${name}-${picture.seed}.png`, picture.url);
   };
   return (
-    <Share asked={asked} run={run} html={html} fileHelp={t("fileHelp")}>
+    <Share asked={() => asked} run={run} html={html} fileHelp={t("fileHelp")}>
       <Menu position="bottom-end" withinPortal width={260}>
         <Menu.Target>
           <Button size="small" disabled={!tuned?.url && !base?.url}>

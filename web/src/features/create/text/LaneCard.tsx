@@ -1,5 +1,5 @@
 /** One lane: whose it is, its answer, its numbers. Knows a lane's view, not where it came from. */
-import type { ReactNode } from "react";
+import { memo, type ReactNode } from "react";
 import { number } from "@/shared/i18n/format";
 import type { Span } from "../logic/diff";
 import type { LaneView } from "../logic/lanes";
@@ -23,7 +23,7 @@ type Props = {
   children?: ReactNode; // the footer's first line
 };
 
-export function LaneCard({
+export const LaneCard = memo(function LaneCard({
   kind,
   lane,
   lossRise,
@@ -89,7 +89,7 @@ export function LaneCard({
       </footer>
     </section>
   );
-}
+});
 
 const REASONS = ["stop", "length", "context", "cancelled"] as const;
 

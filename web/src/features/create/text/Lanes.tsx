@@ -2,13 +2,15 @@
 import { useCallback, useMemo, useState } from "react";
 import { Button } from "@/shared/ui/Button";
 import { changedSpans, type Span } from "../logic/diff";
-import { type Change, changeOf, isBusy, type LanesState, lossRise, textOf } from "../logic/lanes";
+import { changeOf, isBusy, lossRise, textOf } from "../logic/lanes";
 import type { Layout } from "../logic/recipe";
 import { useView } from "../logic/view";
 import { useWords } from "../messages";
+import { useLanes } from "../studio";
 import { Checksum } from "../ui/Checksum";
 import { Hold } from "../ui/Hold";
 import { Phase } from "../ui/Status";
+import { useChangeWords } from "./changeWords";
 import { LaneCard } from "./LaneCard";
 import classes from "./Lanes.module.css";
 import { TextShare } from "./TextShare";
@@ -16,24 +18,15 @@ import { TokenPanel } from "./TokenPanel";
 
 const NO_SPANS: readonly Span[] = [];
 
-export function useChangeWords(): (change: Change) => string {
-  const t = useWords();
-  return (change) => {
-    if (change === null) return "";
-    if (change.kind === "at") return t("change.at", { n: change.token + 1 });
-    return t(change.kind === "none" ? "change.none" : "change.sameSoFar");
-  };
-}
-
 type Props = {
-  state: LanesState;
   held: boolean;
   onHold: (held: boolean) => void;
   model: string;
   layout: Pick<Layout, "layers"> | null;
 };
 
-export function Lanes({ state, held, onHold, model, layout }: Props) {
+export function Lanes({ held, onHold, model, layout }: Props) {
+  const state = useLanes();
   const t = useWords();
   const changeWords = useChangeWords();
   const { diff, set } = useView();
@@ -47,6 +40,9 @@ export function Lanes({ state, held, onHold, model, layout }: Props) {
     const all = changedSpans(original, textOf(tuned));
     return base.ended ? all : all.filter(({ from }) => from < original.length); // the original is not there yet
   }, [diff, base, tuned]);
+  const proof = useMemo(() => <Checksum proof={state.proof} />, [state.proof]);
+  const said = change && !held ? changeWords(change) : "";
+  const changed = useMemo(() => (said ? <p className={classes.change}>{said}</p> : null), [said]);
   const longest = Math.max(base.ids.length, tuned.ids.length);
   const chosen = token !== null && token < longest ? token : null;
   const choose = useCallback((next: number | null) => setToken(next), []);
@@ -64,7 +60,7 @@ export function Lanes({ state, held, onHold, model, layout }: Props) {
           chosen={chosen}
           onChoose={choose}
         >
-          <Checksum proof={state.proof} />
+          {proof}
         </LaneCard>
         <LaneCard
           kind="tuned"
@@ -77,7 +73,7 @@ export function Lanes({ state, held, onHold, model, layout }: Props) {
           onChoose={choose}
           tools={tuned.ids.length > 0 ? <Hold held={held} onHold={onHold} /> : null}
         >
-          {change && !held ? <p className={classes.change}>{changeWords(change)}</p> : null}
+          {changed}
         </LaneCard>
       </div>
       <div className={classes.bar}>
@@ -94,9 +90,7 @@ export function Lanes({ state, held, onHold, model, layout }: Props) {
             {t("lanes.diff")}
           </Button>
         ) : null}
-        {tuned.ids.length > 0 ? (
-          <TextShare model={model} layers={layout?.layers ?? 0} state={state} change={changeWords(change)} />
-        ) : null}
+        {tuned.ids.length > 0 ? <TextShare model={model} layers={layout?.layers ?? 0} /> : null}
       </div>
       {chosen !== null ? (
         <TokenPanel token={chosen} base={base} tuned={tuned} onClose={() => setToken(null)} />

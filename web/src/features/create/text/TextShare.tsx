@@ -1,42 +1,51 @@
 /** Sharing of two answers in words: how they were asked for, and both as one HTML file. Knows the draft and the lanes. */
+import { memo } from "react";
 import { type Asked, asCommand } from "../logic/copyAs";
 import { heardKey, useDraft } from "../logic/draft";
 import { exportHtml } from "../logic/exportHtml";
-import { type LanesState, textOf } from "../logic/lanes";
+import { changeOf, textOf } from "../logic/lanes";
 import type { RecipeJson } from "../logic/recipe";
 import { toRequest } from "../logic/sampling";
 import { useWords } from "../messages";
+import { useLanes } from "../studio";
 import { useExportWords, useFacts } from "../ui/exportWords";
 import { Share } from "../ui/Share";
+import { useChangeWords } from "./changeWords";
 
-type Props = { model: string; layers: number; state: LanesState; change: string };
+type Props = { model: string; layers: number };
 
-export function TextShare({ model, layers, state, change }: Props) {
+export const TextShare = memo(function TextShare({ model, layers }: Props) {
   const t = useWords();
-  const words = useExportWords(model, change, t("share.layerWord"));
+  const changeWords = useChangeWords();
+  const words = useExportWords(model, t("share.layerWord"));
   const facts = useFacts();
-  const prompt = useDraft((draft) => draft.prompt);
-  const sampling = toRequest(useDraft((draft) => draft.sampling));
-  const recipe = JSON.parse(useDraft((draft) => heardKey(draft, layers))) as RecipeJson;
-  const asked: Asked = { model, prompt, recipe, how: { sampling } };
-  const { result, base, tuned, run } = state;
-  const html =
-    result &&
-    (() =>
-      exportHtml(
-        {
-          model: result.model,
-          revision: result.revision,
-          dtype: result.dtype,
-          prompt,
-          base: textOf(base),
-          tuned: textOf(tuned),
-          recipe,
-          settings: { ...sampling, seed: result.seed },
-          facts: facts(result),
-          command: asCommand(asked),
-        },
-        words,
-      ));
-  return <Share asked={asked} run={run} html={html} fileHelp={t("share.fileHelp")} />;
-}
+  const run = useLanes((lanes) => lanes.run);
+  const whole = useLanes((lanes) => lanes.result !== null);
+  const asked = (): Asked => {
+    const draft = useDraft.getState();
+    const recipe = JSON.parse(heardKey(draft, layers)) as RecipeJson;
+    return { model, prompt: draft.prompt, recipe, how: { sampling: toRequest(draft.sampling) } };
+  };
+  const html = () => {
+    const now = asked();
+    const lanes = useLanes.getState();
+    const { result, base, tuned } = lanes;
+    if (!result) return "";
+    return exportHtml(
+      {
+        model: result.model,
+        revision: result.revision,
+        dtype: result.dtype,
+        prompt: now.prompt,
+        base: textOf(base),
+        tuned: textOf(tuned),
+        recipe: now.recipe,
+        settings: { ...toRequest(useDraft.getState().sampling), seed: result.seed },
+        facts: facts(result),
+        command: asCommand(now),
+      },
+      words(changeWords(changeOf(lanes))),
+    );
+  };
+  return <Share asked={asked} run={run} html={whole ? html : null} fileHelp={t("share.fileHelp")} />;
+});

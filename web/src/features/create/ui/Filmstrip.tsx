@@ -1,5 +1,5 @@
 /** Every recipe heard on this prompt, newest first; a click brings recipe and answer back. Knows kept variants. */
-import { useMemo } from "react";
+import { memo, useMemo } from "react";
 import { heardKey, useDraft } from "../logic/draft";
 import { formatKnob, type RecipeJson, short } from "../logic/recipe";
 import { collapseOf, useVariants, type Variant } from "../logic/variants";
@@ -42,7 +42,7 @@ export function Filmstrip({ baseKey, layers }: { baseKey: string; layers: number
   );
 }
 
-function Frame({ variant, name, now }: { variant: Variant; name: string; now: boolean }) {
+const Frame = memo(function Frame({ variant, name, now }: { variant: Variant; name: string; now: boolean }) {
   const t = useWords();
   const collapseWords = useCollapseWords();
   const collapse = collapseOf(variant);
@@ -66,4 +66,4 @@ function Frame({ variant, name, now }: { variant: Variant; name: string; now: bo
       )}
     </button>
   );
-}
+});

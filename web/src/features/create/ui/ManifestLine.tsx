@@ -15,17 +15,31 @@ import classes from "./ManifestLine.module.css";
 const DEBOUNCE_MS = 250;
 const SHOWN = 400;
 
-function useManifest(model: string, recipeKey: string) {
-  const [settled, setSettled] = useState(recipeKey);
+/** The recipe's key once the hand rests. A move itself renders nothing here: the answer has the processor. */
+function useSettled(layers: number): string {
+  const [settled, setSettled] = useState(() => heardKey(useDraft.getState(), layers));
   useEffect(() => {
-    const timer = setTimeout(() => setSettled(recipeKey), DEBOUNCE_MS);
-    return () => clearTimeout(timer);
-  }, [recipeKey]);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const settle = () => setSettled(heardKey(useDraft.getState(), layers));
+    settle();
+    const stop = useDraft.subscribe(() => {
+      clearTimeout(timer);
+      timer = setTimeout(settle, DEBOUNCE_MS);
+    });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, [layers]);
+  return settled;
+}
+
+function useManifest(model: string, recipeKey: string) {
   return useQuery({
-    queryKey: ["manifest", model, settled],
+    queryKey: ["manifest", model, recipeKey],
     queryFn: ({ signal }) =>
-      body(api.POST("/api/manifest", { body: { model, recipe: JSON.parse(settled) as never }, signal })),
-    enabled: settled !== "{}",
+      body(api.POST("/api/manifest", { body: { model, recipe: JSON.parse(recipeKey) as never }, signal })),
+    enabled: recipeKey !== "{}",
     staleTime: Number.POSITIVE_INFINITY,
     placeholderData: keepPreviousData,
     retry: false,
@@ -33,7 +47,7 @@ function useManifest(model: string, recipeKey: string) {
 }
 
 export function ManifestLine({ model, layers }: { model: string; layers: number }) {
-  const recipeKey = useDraft((draft) => heardKey(draft, layers));
+  const recipeKey = useSettled(layers);
   const t = useWords();
   const { data } = useManifest(model, recipeKey);
   if (recipeKey === "{}") return <p className={classes.line}>{t("manifest.none")}</p>;

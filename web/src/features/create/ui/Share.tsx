@@ -13,7 +13,8 @@ import { useWords } from "../messages";
 import classes from "./Share.module.css";
 
 type Props = {
-  asked: Asked;
+  /** What is asked for at the moment of a copy. */
+  asked: () => Asked;
   run: string | null;
   /** The whole comparison as one HTML file; null while there is nothing whole. */
   html: (() => string | Promise<string>) | null;
@@ -46,7 +47,7 @@ export function Share({ asked, run, html, fileHelp, children }: Props) {
   const download = async () => {
     if (!html) return;
     setFailed(null);
-    const name = `imfine-${asked.model.replace(/[^\w.-]+/g, "-")}-${run?.slice(-6) ?? ""}.html`;
+    const name = `imfine-${asked().model.replace(/[^\w.-]+/g, "-")}-${run?.slice(-6) ?? ""}.html`;
     try {
       saveAs(name, new Blob([await html()], { type: "text/html" }));
     } catch (thrown) {
@@ -66,12 +67,12 @@ export function Share({ asked, run, html, fileHelp, children }: Props) {
           </Button>
         </Menu.Target>
         <Menu.Dropdown className={classes.menu}>
-          <Menu.Item onClick={() => void copy(asCommand(asked))}>{t("share.command")}</Menu.Item>
-          <Menu.Item onClick={() => void copy(asPython(asked))}>{t("share.python")}</Menu.Item>
-          <Menu.Item onClick={() => void copy(asCurl(asked, publicUrl ?? window.location.origin))}>
+          <Menu.Item onClick={() => void copy(asCommand(asked()))}>{t("share.command")}</Menu.Item>
+          <Menu.Item onClick={() => void copy(asPython(asked()))}>{t("share.python")}</Menu.Item>
+          <Menu.Item onClick={() => void copy(asCurl(asked(), publicUrl ?? window.location.origin))}>
             {t("share.curl")}
           </Menu.Item>
-          <Menu.Item onClick={() => void copy(asJson(asked))}>{t("share.json")}</Menu.Item>
+          <Menu.Item onClick={() => void copy(asJson(asked()))}>{t("share.json")}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
       <Menu position="bottom-end" withinPortal width={280}>

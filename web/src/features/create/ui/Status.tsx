@@ -1,4 +1,5 @@
 /** Where the asked-for answer is, in words with real counts; what went wrong, with its remedy. Knows lanes' state. */
+import { useEffect, useState } from "react";
 import type { Card } from "@/api/types";
 import { ImfineError } from "@/shared/errors";
 import { bytes, languageName, number } from "@/shared/i18n/format";
@@ -7,7 +8,7 @@ import { Button } from "@/shared/ui/Button";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import type { LanesState, Notice } from "../logic/lanes";
 import { useWords } from "../messages";
-import { ask } from "../studio";
+import { ask, useLanes } from "../studio";
 import classes from "./Status.module.css";
 
 const PHASES = ["downloading", "loading", "working", "measuring", "saving", "waiting"] as const;
@@ -16,7 +17,8 @@ export function Phase({ state }: { state: LanesState }) {
   const t = useWords();
   const { phase, position } = state;
   const told = phaseOf(state);
-  if (!told) return null;
+  const shown = useLater(told !== null, state.move);
+  if (!told || !shown) return null;
   const of =
     told !== "queued" && phase && phase.done > 0
       ? phase.total === null
@@ -55,6 +57,20 @@ export function Phase({ state }: { state: LanesState }) {
   );
 }
 
+const PATIENCE_MS = 300;
+
+/** True when it has been on for a while since the last move: what an answer at once passes through is no news, and every
+ *  word drawn takes time from the model on the same processor. */
+function useLater(on: boolean, move: number): boolean {
+  const [late, setLate] = useState<number | null>(null);
+  useEffect(() => {
+    if (!on) return;
+    const timer = setTimeout(() => setLate(move), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, [on, move]);
+  return late === move;
+}
+
 function phaseOf({ state, phase }: LanesState): (typeof PHASES)[number] | "asking" | "queued" | null {
   if (state === "asking") return "asking";
   if (state === "queued") return "queued";
@@ -64,16 +80,17 @@ function phaseOf({ state, phase }: LanesState): (typeof PHASES)[number] | "askin
 
 const count = (value: number, unit: string): string => (unit === "bytes" ? bytes(value) : number(value));
 
-export function Failure({ state }: { state: LanesState }) {
-  if (state.state !== "failed" || !state.error) return null;
-  return <ErrorNote error={new ImfineError(state.error, 400)} onRetry={ask} />;
+export function Failure() {
+  const error = useLanes((lanes) => (lanes.state === "failed" ? lanes.error : null));
+  return error ? <ErrorNote error={new ImfineError(error, 400)} onRetry={ask} /> : null;
 }
 
-export function Notices({ notices, models }: { notices: Notice[]; models: Card[] }) {
+export function Notices({ models }: { models: readonly Card[] }) {
+  const notices = useLanes((lanes) => lanes.notices);
   return notices.map((notice) => <OneNotice key={notice.code} notice={notice} models={models} />);
 }
 
-function OneNotice({ notice, models }: { notice: Notice; models: Card[] }) {
+function OneNotice({ notice, models }: { notice: Notice; models: readonly Card[] }) {
   const t = useWords();
   const { code, message, params } = notice;
   if (code === "language") {
@@ -100,5 +117,5 @@ function OneNotice({ notice, models }: { notice: Notice; models: Card[] }) {
   );
 }
 
-const nameOf = (id: string, models: Card[]): string =>
+const nameOf = (id: string, models: readonly Card[]): string =>
   models.find((card) => card.id === id)?.name ?? id.split("/").at(-1) ?? id;

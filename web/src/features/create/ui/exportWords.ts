@@ -4,10 +4,11 @@ import type { Words } from "../logic/exportHtml";
 import type { Result } from "../logic/lanes";
 import { useWords } from "../messages";
 
-export function useExportWords(model: string, change: string, layer: string): Words {
+export function useExportWords(model: string, layer: string): (change: string) => Words {
   const t = useWords();
-  return {
-    lang: useLanguage(),
+  const lang = useLanguage();
+  return (change) => ({
+    lang,
     title: t("share.pageTitle", { model }),
     prompt: t("prompt.label"),
     original: t("lanes.base"),
@@ -17,7 +18,7 @@ export function useExportWords(model: string, change: string, layer: string): Wo
     settings: t("share.settings"),
     layer,
     made: t("share.made"),
-  };
+  });
 }
 
 export function useFacts(): (result: Result) => [string, string][] {
