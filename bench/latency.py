@@ -34,7 +34,7 @@ TOKEN = "a-token-for-the-benchmark"
 ANSWERED, CLAIMED = "its answer", "the run claimed by a worker"
 FIRST, PREVIEW, PICTURE = "the tuned model's first token", "its first preview", "the tuned picture"
 MARKS = {"tokens": FIRST, "preview": PREVIEW, "picture": PICTURE}  # by the tuned lane's event
-TEXT = {
+TEXT: dict[str, Any] = {
     "model": "smollm2-135m",
     "prompt": "I want to be a superman.",
     "sampling": {"greedy": True, "max_new_tokens": 96},
@@ -48,7 +48,9 @@ ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 def running() -> Iterator[str]:
     """The address of an `imfine up`; the starter has answered once."""
     with tempfile.TemporaryDirectory(prefix="imfine-bench-") as home, socket.socket() as door:
-        (Path(home) / "models").symlink_to(settings().models_dir)
+        starter = Path(home) / "models" / TEXT["model"]
+        starter.parent.mkdir()
+        starter.symlink_to(settings().models_dir / TEXT["model"])
         door.bind(("127.0.0.1", 0))
         port = door.getsockname()[1]
         door.close()
@@ -112,6 +114,25 @@ class Page:
             time.sleep(0.1)
 
 
+def moved(
+    page: Page, what: dict[str, Any], moves: int, run: str, *, first: str, last: str
+) -> list[dict[str, float]]:
+    """Milliseconds of each move; `run` is the one before."""
+    times: list[dict[str, float]] = []
+    for move in range(moves):
+        long = move % 3 == 0
+        run, took = page.ask(what, {"attn": 1 + (move + 1) / 200}, run, last if long else first)
+        times.append(took)
+        time.sleep(0.9 if long else 0.15)
+    page.wait(run)
+    return times
+
+
+def summed_up(times: list[dict[str, float]], mark: str) -> str:
+    each = sorted(took[mark] for took in times if mark in took)
+    return f"{statistics.median(each):.0f} ms | {each[int(0.95 * (len(each) - 1))]:.0f} ms"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moves", type=int, default=60)
@@ -122,16 +143,10 @@ def main() -> None:
         page = Page(url)
         run, _ = page.ask(what, {"attn": 1.1}, None, first)
         page.wait(run)  # from here on the original's answer is kept
-        times: list[dict[str, float]] = []
-        for move in range(args.moves):
-            long = move % 3 == 0
-            run, took = page.ask(what, {"attn": 1 + (move + 1) / 200}, run, last if long else first)
-            times.append(took)
-            time.sleep(0.9 if long else 0.15)
+        times = moved(page, what, args.moves, run, first=first, last=last)
     print(f"{args.moves} moves\n\n| from the move to | median | p95 |\n|---|---|---|")
     for mark in dict.fromkeys((ANSWERED, CLAIMED, first, last)):
-        each = sorted(took[mark] for took in times if mark in took)
-        print(f"| {mark} | {statistics.median(each):.0f} ms | {each[int(0.95 * (len(each) - 1))]:.0f} ms |")
+        print(f"| {mark} | {summed_up(times, mark)} |")
 
 
 if __name__ == "__main__":

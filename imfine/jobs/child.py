@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from imfine.core import memory
 from imfine.core.data.dataset import open_dataset
+from imfine.core.models.load import use_cores
 from imfine.core.train.data import Data
 from imfine.core.train.events import ProbeResult, TrainEvent, TrainResult, to_json
 from imfine.core.train.home import Home
@@ -29,6 +30,8 @@ from imfine.core.train.result import finished
 from imfine.core.train.room import in_words, lighter
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.settings import settings
+
+NICENESS = 19  # the least: whoever waits for an answer waits for the processor's next moment at most
 
 
 class Orders:
@@ -50,7 +53,7 @@ def work(job: dict[str, Any], orders: Orders) -> Iterator[TrainEvent | ProbeResu
     plan, trains = Plan.parse(asked["plan"]), job["kind"] == "train"
     out_dir = (at.models_dir / asked["name"]).absolute() if trains else None
     if out_dir is not None:
-        home, resumes = Home(out_dir), asked["resumes"]
+        home, resumes = Home(out_dir), asked.get("resumes")
         if (made := finished(out_dir, job["run"])) is not None:
             home.remove()
             yield made
@@ -78,6 +81,8 @@ def _measured(
 
 
 def main() -> None:
+    os.setpriority(os.PRIO_PROCESS, 0, NICENESS)  # live answers come first
+    use_cores()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # what libraries print is no event
     job = json.loads(sys.stdin.readline())

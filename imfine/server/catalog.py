@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from imfine.core.families import Layout
@@ -105,6 +106,24 @@ class Catalog:
             "layout": layout_to_json(card, layout),
             "tensors": len(tensors) or None,
         }
+
+    def made(self, ref: str) -> Path:
+        """The folder of a model that was made here. Raises: Conflict for any other; as `find`."""
+        card, _ = self.find(ref)
+        folder = Path(card.path or "")
+        if card.source != "made" or folder.parent != self.settings.models_dir:
+            raise Conflict(
+                f"{card.id} was not made here",
+                remedy="delete one that was trained or baked here; others are left to who put them there",
+                field="id",
+                value=card.id,
+            )
+        return folder
+
+    def forget(self, ref: str) -> None:
+        """What was remembered of it."""
+        with self._lock:
+            self._known = {key: known for key, known in self._known.items() if key[0] != ref}
 
     def manifest(self, ref: str, revision: str | None, recipe: dict[str, Any]) -> dict[str, Any]:
         """As the API's `Manifest`. Raises: Conflict for a model that is not fetched yet; as `find`."""

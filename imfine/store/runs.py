@@ -164,6 +164,13 @@ def named(connection: Connection, name: str) -> str | None:
     )
 
 
+def user_of(connection: Connection, model: str) -> str | None:
+    """A run that waits or runs and answers with this model, or trains it."""
+    return connection.scalar(
+        select(runs.c.id).where(runs.c.state.in_(("queued", "running")), runs.c.model == model).limit(1)
+    )
+
+
 def counts(connection: Connection) -> Mapping[str, int]:
     """state → how many runs."""
     rows = connection.execute(select(runs.c.state, func.count()).group_by(runs.c.state))

@@ -114,10 +114,11 @@ def test_a_stop_leaves_a_checkpoint_and_the_run_goes_on_after_it(ready: Installa
     ready.wait_state(run, "cancelled")
 
 
+@pytest.mark.timeout(480)  # several starts of torch
 def test_a_run_that_was_paused_and_gone_on_with_is_one_that_was_not(ready: Installation) -> None:
     asked = {"steps": 60, "save_every": 50, "eval_every": 20, "dtype": "float32", "samples": ["The ship"]}
     straight = begin(ready, "mine-straight", **asked)
-    ready.wait_state(straight, "succeeded", seconds=120)
+    ready.wait_state(straight, "succeeded", seconds=150)
     first = begin(ready, "mine", **asked)
     wait_event(ready, first, "train_steps")
     ready.http.post(f"/api/runs/{first}/pause")
@@ -126,7 +127,7 @@ def test_a_run_that_was_paused_and_gone_on_with_is_one_that_was_not(ready: Insta
     assert 0 < step < 60
     assert folders(ready) == {"mine-straight", ".mine.train"}
     second = begin(ready, "mine", resumes=first, **asked)
-    ended = ready.wait_state(second, "succeeded", seconds=120)
+    ended = ready.wait_state(second, "succeeded", seconds=150)
     assert ended["result"]["steps"] == 60
     assert (ready.run(first)["resumable"], folders(ready)) == (None, {"mine-straight", "mine"})
     assert weights(ready, "mine") == weights(ready, "mine-straight")
@@ -137,6 +138,7 @@ def test_a_run_that_was_paused_and_gone_on_with_is_one_that_was_not(ready: Insta
     assert log[1]["type"] == "evaluated"  # its log begins with what the first one told
 
 
+@pytest.mark.timeout(480)  # several starts of torch
 def test_a_run_that_dies_again_and_again_fails_and_goes_on_with_what_would_fit(ready: Installation) -> None:
     run = begin(ready, "mine", steps=400)
     for attempt in (1, 2, 3):
@@ -148,11 +150,12 @@ def test_a_run_that_dies_again_and_again_fails_and_goes_on_with_what_would_fit(r
     assert change == {"checkpointing": True}
     step = ended["resumable"]["step"]
     again = begin(ready, "mine", steps=step + 3, resumes=run, **change)
-    ended = ready.wait_state(again, "succeeded", seconds=90)
+    ended = ready.wait_state(again, "succeeded", seconds=150)
     assert ended["result"]["steps"] == step + 3
     assert folders(ready) == {"mine"}
 
 
+@pytest.mark.timeout(480)  # several starts of torch
 def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(installation: Installation) -> None:
     models = installation.home / "models"
     shutil.rmtree(models)
@@ -170,7 +173,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(installation: Inst
         step = ended["resumable"]["step"]
         (models / "ballast").unlink()
         again = begin(installation, "mine", steps=step + 3, resumes=run)
-        assert installation.wait_state(again, "succeeded", seconds=90)["result"]["steps"] == step + 3
+        assert installation.wait_state(again, "succeeded", seconds=150)["result"]["steps"] == step + 3
         installation.end()
 
 

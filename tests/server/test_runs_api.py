@@ -10,6 +10,8 @@ import pytest
 from serving import Queue, Worker, ask, until
 from starlette.testclient import TestClient
 
+from imfine.settings import Settings
+
 
 def post(client: TestClient, **body: Any) -> Any:
     return client.post("/api/runs", json=ask(**body))
@@ -204,6 +206,19 @@ def test_a_body_that_does_not_tell_its_size_is_stopped(shared: TestClient) -> No
     answer = shared.post("/api/runs", content=chunks(), headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
     assert answer.json()["error"]["code"] == "too_large"
+
+
+def test_a_model_that_a_run_uses_is_not_deleted(client: TestClient, settings: Settings) -> None:
+    made = client.post("/api/runs", json=ask()).json()["id"]
+    answer = client.delete("/api/models/tiny")
+    assert (answer.status_code, answer.json()["error"]["params"]["run"]) == (409, made)
+    client.post(f"/api/runs/{made}/cancel")
+    assert client.delete("/api/models/tiny").status_code == 204
+    assert not list(settings.models_dir.iterdir())
+    assert client.delete("/api/models/tiny").status_code == 404
+    assert client.post("/api/runs", json=ask()).status_code == 404
+    assert client.delete("/api/models/gpt2-classics").status_code == 409  # it ships with us
+    assert client.delete("/api/models/nowhere").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def load(
         card = find(ref, settings, any_folder=any_folder, revision=revision)
     assert card.path is not None
     local = read_local(Path(card.path))
-    _use_cores()
+    use_cores()
     memory.check_fits(card.id, local.parameters, local.layout, dtype, _room(device))
     folder = local.path
     if folder.is_file():
@@ -167,7 +167,7 @@ def _room(device: str) -> int:
     return memory.available()
 
 
-def _use_cores() -> None:
+def use_cores() -> None:
     """One thread a physical core that is ours: hyper-threads only get in each other's way.
     OMP_NUM_THREADS overrides it."""
     if "OMP_NUM_THREADS" in os.environ:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from starlette.responses import Response
 
+from imfine.errors import Conflict
 from imfine.server.body import StrictRoute
 from imfine.server.catalog import card_to_json
 from imfine.server.context import Ctx
 from imfine.server.responses import Json, errors
 from imfine.server.schemas import CardList, Manifest, ManifestIn, ModelDetail
+from imfine.store import runs
 
 router = APIRouter(prefix="/api", tags=["models"], route_class=StrictRoute)
 
@@ -30,6 +34,33 @@ def index(ctx: Ctx) -> Json:
 )
 def show(id: Annotated[str, Path(max_length=500, description="starter, Hub id or folder")], ctx: Ctx) -> Json:
     return Json(ctx.catalog.detail(id))
+
+
+@router.delete(
+    "/models/{id:path}",
+    status_code=204,
+    responses=errors(401, 403, 404, 409, 422, 424, 429, 503),
+    summary="Delete a model that was made here and that no run uses",
+)
+def delete(id: Annotated[str, Path(max_length=500)], ctx: Ctx) -> Response:
+    with ctx.store.writing:  # no run is taken meanwhile
+        folder = ctx.catalog.made(id)
+        with ctx.store.read() as connection:
+            run = runs.user_of(connection, id)
+        if run is not None:
+            raise Conflict(
+                f"run {run} uses {id}",
+                remedy="wait until it has ended, or cancel it",
+                field="id",
+                value=id,
+                run=run,
+            )
+        gone = folder.with_name(f".{folder.name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        folder.rename(gone)
+        ctx.catalog.forget(id)
+    shutil.rmtree(gone, ignore_errors=True)
+    return Response(status_code=204)
 
 
 @router.post(
