@@ -46,7 +46,7 @@ export function LiveCard({ course, datasetName, onCompare }: Props) {
           {paused ? t("live.paused") : t(`live.state.${course.state}`)}
         </Chip>
       </header>
-      {course.result ? <Result result={course.result} name={name} onCompare={() => onCompare(name)} /> : null}
+      {course.result ? <Result result={course.result} name={name} onCompare={onCompare} /> : null}
       {course.state === "failed" && course.error ? <Failure course={course} /> : null}
       {error ? <ErrorNote error={error} /> : null}
       {over ? null : <Progress course={course} />}
