@@ -1,6 +1,6 @@
 /** Training: data sets, what a plan takes, runs that train. Knows the API, no screen. */
 import { queryOptions } from "@tanstack/react-query";
-import { asImfineError, errorFromBody, ImfineError, isAbort } from "@/shared/errors";
+import { errorFromBody, ImfineError } from "@/shared/errors";
 import { pageId } from "@/shared/pageId";
 import { api, body } from "./client";
 import type { components, paths } from "./schema";
@@ -21,7 +21,6 @@ export type ProbeResult = S["ProbeResultEvent"];
 export type TrainRun = Omit<S["Run"], "request" | "result"> & {
   request: TrainRequest;
   result: TrainResult | null;
-  resumable?: { step: number } | null;
 };
 export type TrainAsked = {
   model: string;
@@ -147,26 +146,8 @@ export async function saveTraining(id: string): Promise<void> {
 
 /** Ends with a checkpoint, to go on from later. */
 export async function pauseTraining(id: string): Promise<void> {
-  await post(`/api/runs/${encodeURIComponent(id)}/pause`, {});
+  await api.POST("/api/runs/{id}/pause", { params: { path: { id } } });
 }
 
 export const curvesUrl = (id: string): string => `/api/runs/${encodeURIComponent(id)}/curves.csv`;
 export const tensorboardUrl = (id: string): string => `/api/runs/${encodeURIComponent(id)}/tensorboard`;
-
-async function post<T>(path: string, asked: unknown, signal?: AbortSignal): Promise<T> {
-  const answer = await fetch(
-    new Request(new URL(path, window.location.origin), {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      credentials: "same-origin",
-      body: JSON.stringify(asked),
-      signal: signal ?? null,
-    }),
-  ).catch((thrown) => {
-    throw isAbort(thrown) ? thrown : asImfineError(thrown);
-  });
-  const said: unknown = await answer.json().catch(() => null);
-  if (answer.status === 401) signedOut();
-  if (!answer.ok) throw errorFromBody(said, answer.status, answer.headers.get("x-request-id"));
-  return said as T;
-}

@@ -260,6 +260,33 @@ test("jobs: a run that waits can be cancelled, and the list follows the stream",
   await waitFor(() => expect(list).toHaveTextContent("Cancelled"));
 });
 
+test("jobs: a run that trains is told by its course, and opens in Train", async () => {
+  const training = {
+    ...run({ id: "01e", state: "failed" }),
+    kind: "train",
+    recipe: {},
+    prompt: "captain.jsonl",
+    resumable: null,
+    request: {
+      kind: "train",
+      model: "smollm2-135m",
+      revision: null,
+      name: "captain",
+      dataset: "d",
+      plan: {},
+    },
+    result: null,
+  };
+  server.on("GET /api/runs", () => ({ items: [training], next: null, total: 1 }));
+  server.on("GET /api/runs/01e", () => training);
+  await open("/jobs?run=01e");
+  expect(await screen.findByRole("list", { name: /newest first/ })).toHaveTextContent("Training");
+  const drawer = await screen.findByRole("dialog");
+  expect(within(drawer).queryByRole("button", { name: "Run again" })).not.toBeInTheDocument();
+  await user.click(within(drawer).getByRole("button", { name: "Open in Train" }));
+  await waitFor(() => expect(window.location.pathname + window.location.search).toBe("/train?run=01e"));
+});
+
 test("jobs: nothing yet, nothing found, and a failure that says so", async () => {
   server.on("GET /api/runs", () => ({ items: [], next: null, total: 0 }));
   await open("/jobs");

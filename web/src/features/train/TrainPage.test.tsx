@@ -219,6 +219,21 @@ describe("the Train page", () => {
     expect(await violations()).toEqual([]);
   });
 
+  it("takes a file that is dropped anywhere, also in the place of another; of several none", async () => {
+    show();
+    await give();
+    await screen.findByText("Arr!");
+    const drop = (...files: File[]) =>
+      fireEvent.drop(document.body, { dataTransfer: { types: ["Files"], files } });
+    expect(drop(new File(["a"], "a.txt"), new File(["b"], "b.txt"))).toBe(false); // the browser does not leave
+    expect(await screen.findByRole("alert")).toHaveTextContent(/put several into one zip/);
+    expect(Sender.asked).toHaveLength(1);
+    drop(new File(["c"], "c.txt"));
+    await waitFor(() => expect(Sender.asked[1]).toContain("name=c.txt"));
+    expect(await screen.findByText("Arr!")).toBeInTheDocument();
+    expect(screen.queryByRole("alert")).not.toBeInTheDocument();
+  });
+
   it("asks which column is which, and sends the file again with it", async () => {
     upload = {
       status: 422,

@@ -77,7 +77,8 @@ const en = {
   findings: {
     lines_one: "line {{lines}}",
     lines_other: "lines {{lines}}",
-    andMore: "{{lines}} and {{count}} more",
+    linesMore_one: "lines {{lines}} and {{count}} more",
+    linesMore_other: "lines {{lines}} and {{count}} more",
     duplicates_one: "{{count}} example repeats another. Repeated ones are learned more strongly.",
     duplicates_other: "{{count}} examples repeat others. Repeated ones are learned more strongly.",
     all_equal: "All {{rows}} examples are the same. The model would learn this one by heart.",
@@ -116,7 +117,7 @@ const en = {
     goals: "Goal",
     goal: {
       style: "A way of writing",
-      styleWords: "Tone and form change; what it knows stays.",
+      styleWords: "Tone and form, changed with a light touch.",
       knowledge: "A subject",
       knowledgeWords: "Words and facts of your field, learned more thoroughly.",
       character: "A character",
@@ -477,7 +478,7 @@ const ko = {
   },
   findings: {
     lines_other: "{{lines}}번째 줄",
-    andMore: "{{lines}} 외 {{count}}곳",
+    linesMore_other: "{{lines}}번째 줄 외 {{count}}곳",
     duplicates_other: "겹치는 예시가 {{count}}개 있어요. 겹친 것은 더 세게 배워요.",
     all_equal: "예시 {{rows}}개가 모두 똑같아요. 이것 하나만 통째로 외우게 돼요.",
     one_row: "예시가 하나뿐이라 얼마나 배웠는지 잴 것이 없어요.",
@@ -504,7 +505,7 @@ const ko = {
     goals: "목표",
     goal: {
       style: "말투와 글의 모양",
-      styleWords: "아는 것은 그대로 두고 쓰는 방식만 바꿔요.",
+      styleWords: "말투와 형식을 가볍게 바꿔요.",
       knowledge: "한 분야의 지식",
       knowledgeWords: "그 분야의 낱말과 사실을 더 깊이 배워요.",
       character: "캐릭터",
@@ -541,9 +542,9 @@ const ko = {
       "모델이 예시 전체를 몇 번 보는지예요. 한두 바퀴면 가볍게 바뀌고, 너무 많으면 통째로 외워서 다른 일을 못하게 돼요.",
     counting: "세는 중…",
     trains:
-      "전체 {{all}}개 수 가운데 {{parameters}}개({{share}})를 배워요. 텐서 {{allTensors}}개 중 {{tensors}}개예요.",
+      "수 {{all}} 개 가운데 {{parameters}} 개({{share}})를 배워요. 텐서 {{allTensors}}개 중 {{tensors}}개예요.",
     trainsBeside:
-      "모델의 수 {{all}}개 옆에 새로 {{parameters}}개({{share}})를 두고 배워요. 텐서는 {{tensors}}개예요.",
+      "모델의 수 {{all}} 개 옆에 새로 {{parameters}} 개({{share}})를 두고 배워요. 텐서는 {{tensors}}개예요.",
     watch: "지켜볼 질문",
     watchHelp:
       "학습 전과 중간, 끝에 모델이 이 질문에 답해요. 어떻게 달라지는지 볼 수 있어요. 배우는 데는 쓰지 않아요.",

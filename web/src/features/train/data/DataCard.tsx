@@ -19,6 +19,7 @@ import { Facts } from "./Facts";
 import { lineErrors } from "./findingWords";
 import { LineErrors } from "./LineErrors";
 import { Shape } from "./Shape";
+import { useFileDrop } from "./useFileDrop";
 
 type Props = { dataset: Dataset | null; gone: boolean; model: string | null; length: number | null };
 
@@ -39,6 +40,13 @@ export function DataCard({ dataset, gone, model, length }: Props) {
     chooseDataset(taken.id);
     setChanging(false);
   };
+  const [several, setSeveral] = useState(false);
+  const onFiles = (files: readonly File[]) => {
+    setSeveral(files.length > 1);
+    const [given] = files;
+    if (given && files.length === 1) void take(given);
+  };
+  const { over } = useFileDrop(onFiles);
   const choosing = !busy && (dataset === null || changing || state === "failed");
   const columns = error?.params.reason === "columns" && Array.isArray(error.params.columns);
   const lines = error ? lineErrors(error.params) : null;
@@ -66,6 +74,11 @@ export function DataCard({ dataset, gone, model, length }: Props) {
         ) : null}
       </header>
       {busy ? <Sending /> : null}
+      {several ? (
+        <p role="alert" className={classes.warn}>
+          {t("data.several")}
+        </p>
+      ) : null}
       {state === "failed" && error && file ? (
         <div className={classes.failed}>
           <h3>{t("data.failed", { name: file.name })}</h3>
@@ -84,7 +97,7 @@ export function DataCard({ dataset, gone, model, length }: Props) {
       {gone && choosing && state === "idle" ? <p className={classes.quiet}>{t("data.gone")}</p> : null}
       {choosing ? (
         <>
-          <Drop first={dataset === null} onFile={(given) => void take(given)} />
+          <Drop first={dataset === null} over={over} onFiles={onFiles} />
           <Earlier
             datasets={earlier.data ?? []}
             onChoose={(id) => {

@@ -54,8 +54,11 @@ export function useFindingWords(): (finding: Finding) => { said: string; where: 
     if (places.length === 0) return { said, where: "" };
     const more = (typeof params.count === "number" ? params.count : lines.length) - places.length;
     const listed = places.join(", ");
-    const where = more > 0 ? t("findings.andMore", { lines: listed, count: more }) : listed;
-    return { said, where: t("findings.lines", { lines: where, count: lines.length }) };
+    const where =
+      more > 0
+        ? t("findings.linesMore", { lines: listed, count: more })
+        : t("findings.lines", { lines: listed, count: places.length });
+    return { said, where };
   };
 }
 

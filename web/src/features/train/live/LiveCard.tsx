@@ -46,7 +46,7 @@ export function LiveCard({ course, datasetName, onCompare }: Props) {
           {paused ? t("live.paused") : t(`live.state.${course.state}`)}
         </Chip>
       </header>
-      {course.result ? <Result result={course.result} name={name} onCompare={() => onCompare(name)} /> : null}
+      {course.result ? <Result result={course.result} name={name} onCompare={onCompare} /> : null}
       {course.state === "failed" && course.error ? <Failure course={course} /> : null}
       {error ? <ErrorNote error={error} /> : null}
       {over ? null : <Progress course={course} />}
@@ -138,7 +138,7 @@ function Orders({ course }: { course: Course }) {
   const { run, ordered } = useTraining();
   const [sure, setSure] = useState(false);
   const icon = { size: 17, stroke: 1.8, "aria-hidden": true } as const;
-  const resumable = run?.resumable ?? null;
+  const resumable = remedyOf(course) === null ? (run?.resumable ?? null) : null; // else it would end so again
   if (isTerminal(course.state))
     return (
       <Bar>
@@ -202,19 +202,24 @@ const Bar = ({ children }: { children: ReactNode }) => <div className={classes.o
 /** Settings that a run can be changed in while it goes on; with another of these it is another run. */
 const GOES_ON = ["lr", "clip", "batch", "accumulation", "checkpointing"];
 
+/** What the server would change so that it does not end so again; null: nothing. */
+function remedyOf({ state, error }: Course): PlanJson | null {
+  const change = state === "failed" ? (error?.params.change as PlanJson | undefined) : undefined;
+  return change && Object.keys(change).length > 0 ? change : null;
+}
+
 /** Why it ended, and the settings with which it would not have. */
 function Failure({ course }: { course: Course }) {
   const t = useT();
   const { run } = useTraining();
   const { error } = course;
   if (!error) return null;
-  const change = (error.params.change ?? {}) as PlanJson;
-  const names = Object.keys(change);
-  const goesOn = run?.resumable != null && names.every((name) => GOES_ON.includes(name));
+  const change = remedyOf(course);
+  const goesOn = run?.resumable != null && Object.keys(change ?? {}).every((name) => GOES_ON.includes(name));
   return (
     <>
       <ErrorNote error={new ImfineError(error, 422)} />
-      {names.length > 0 && run !== null ? (
+      {change !== null && run !== null ? (
         <Offer
           title={t("offer.failed")}
           action={t(goesOn ? "offer.goOn" : "offer.take")}

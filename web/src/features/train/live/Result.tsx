@@ -6,7 +6,7 @@ import { Button } from "@/shared/ui/Button";
 import { useT } from "../words";
 import classes from "./Result.module.css";
 
-type Props = { result: TrainResult; name: string; onCompare: () => void };
+type Props = { result: TrainResult; name: string; onCompare: (model: string) => void };
 
 const NOTHING = 0.0005; // nats: no difference that three digits show
 
@@ -39,7 +39,7 @@ export function Result({ result, name, onCompare }: Props) {
         <p>{ended}</p>
         <p>{measured}</p>
         <div className={classes.go}>
-          <Button kind="primary" onClick={onCompare}>
+          <Button kind="primary" onClick={() => onCompare(result.model)}>
             {t("result.compare")}
             <IconArrowRight size={17} aria-hidden />
           </Button>
