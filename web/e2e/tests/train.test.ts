@@ -107,6 +107,7 @@ describe("train", { timeout: 1_200_000 }, () => {
     const studio = await Studio.begin(browser, app, KOREAN);
     const { page } = studio;
     await page.getByRole("link", { name: "학습" }).click();
+    await page.getByRole("heading", { name: "보고 배울 예시" }).waitFor(); // Create has a field for files, too
     await page.locator("input[type=file]").setInputFiles({
       name: "bad.jsonl",
       mimeType: "application/jsonl",
