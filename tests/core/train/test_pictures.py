@@ -144,7 +144,7 @@ def test_diffusers_reads_the_adapter(file, kind, method, small, pictures, tmp_pa
     before = paint(parent)
     parent.load_lora_weights(tmp_path / "out" / "adapter", weight_name=file)
     ours, theirs = paint(merged), paint(parent)
-    assert np.abs(ours - before).max() > 0.02
+    assert np.abs(ours - before).max() > 0.01
     assert np.abs(ours - theirs).max() < 1e-3
 
 
