@@ -11,6 +11,7 @@ import CreatePage from "./CreatePage";
 import { useDraft } from "./logic/draft";
 import { EMPTY } from "./logic/lanes";
 import { useVariants } from "./logic/variants";
+import { useView } from "./logic/view";
 import { stop, useLanes } from "./studio";
 
 const card = {
@@ -399,7 +400,7 @@ it("a delta is laid out, turned, drawn layer by layer, taken away and undone", a
   fireEvent.keyDown(knob, { key: "PageDown" });
   fireEvent.keyUp(knob, { key: "PageDown" });
   await waitFor(() => expect(server.posted.at(-1)?.recipe).toEqual({ deltas: { pirate: 0.75 } }));
-  await user.click(screen.getByRole("button", { name: /Equalizer/ }));
+  act(() => useView.getState().set({ equalizer: true, table: false })); // as it was left is remembered
   await user.click(screen.getByRole("button", { name: "pirate" }));
   const band = screen.getByRole("slider", { name: "MLP band, Layer 0" });
   fireEvent.keyDown(band, { key: "Home", code: "Home" });

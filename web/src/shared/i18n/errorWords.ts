@@ -41,6 +41,10 @@ const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
     "이 모델에 맞지 않는 설정이에요: {{field}} = {{value}}",
     "범위와 층 수를 확인해 주세요. 원래대로 되돌리면 언제나 안전해요.",
   ],
+  "recipe.unknown_delta": [
+    "이 모델에는 그런 델타가 없어요: {{value}}",
+    "이 모델로 학습하거나, 맞는 LoRA를 놓아 주세요.",
+  ],
   "recipe.band_length": [
     "층별 값이 {{value}}개인데 이 모델은 {{layers}}층이에요.",
     "값을 {{layers}}개로 맞춰 주세요. 다른 모델에서 가져온 설정일 수 있어요.",
@@ -78,6 +82,10 @@ const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
   model_refused: [
     "안전하지 않거나 허용된 폴더 밖에 있는 모델이라 열지 않았어요.",
     "safetensors나 GGUF로 저장되고 자체 코드가 없는 모델을, 목록이나 '소유자/이름' 주소로 골라 주세요.",
+  ],
+  adapter: [
+    "이 모델에 맞는 어댑터가 아니에요: {{value}}",
+    "이 모델로 만든 LoRA나 DoRA를 safetensors로 주세요 (PEFT, diffusers, kohya).",
   ],
   model_broken: ["모델 파일이 잘렸거나 망가졌어요.", "파일을 지우고 다시 받아 주세요."],
   out_of_memory: [
