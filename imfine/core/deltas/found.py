@@ -21,6 +21,8 @@ from imfine.core.models.checksum import checksum
 from imfine.core.models.folders import FACTS, converted_dir, read_origin
 from imfine.core.models.local import Local, is_model, read_local
 from imfine.core.models.weights import TensorInfo, read_folder, read_json
+from imfine.core.train.plan import Plan
+from imfine.core.train.targets import targets
 from imfine.errors import AdapterError, ImfineError, ModelBroken, RecipeError
 from imfine.settings import Settings
 
@@ -197,18 +199,13 @@ def _candidates(settings: Settings) -> Iterator[tuple[str, Path, str]]:
 
 
 def _ends(folder: Path, model: Local, plan: Mapping[str, Any], modules: Modules) -> dict[str, End]:
-    """Every matrix of the parts and layers that were trained."""
+    """Every matrix that was trained."""
     tensors = read_folder(folder)
-    places = Places(model.layout)
-    parts, layers = plan.get("parts") or PARTS, plan.get("layers")
     found = {}
-    for module in (module for band in model.layout.bands for module, _ in band.matrices):
-        layer, part = places.of(module)
-        if part not in parts or (layers is not None and layer not in layers):
-            continue
-        weight = tensors[stored(f"{module}.weight", tensors)]
-        bias = modules.parameter(module, "bias")
-        if weight.shape != modules.shapes[modules.parameter(module) or ""]:
+    for target in targets(model.layout, Plan.parse(plan)):
+        weight = tensors[stored(f"{target.module}.weight", tensors)]
+        bias = modules.parameter(target.module, "bias")
+        if weight.shape != modules.shapes[modules.parameter(target.module) or ""]:
             raise ModelBroken(
                 f"{folder.name} has {weight.name} in another shape than its parent",
                 remedy="train it again",
@@ -216,8 +213,12 @@ def _ends(folder: Path, model: Local, plan: Mapping[str, Any], modules: Modules)
                 value=weight.name,
             )
         # LoRA and DoRA leave the biases as they are
-        own = tensors[stored(f"{module}.bias", tensors)] if bias and plan.get("method") == "full" else None
-        found[module] = End(weight, own)
+        own = (
+            tensors[stored(f"{target.module}.bias", tensors)]
+            if bias and plan.get("method") == "full"
+            else None
+        )
+        found[target.module] = End(weight, own)
     return found
 
 

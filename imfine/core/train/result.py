@@ -1,7 +1,7 @@
 """The trained model as a folder that is whole or not there: weights, adapter, card, and what it was made of.
 
 A weight file is the parent's, byte for byte, but for the trained tensors, which are put in their places in
-the parent's dtype. Knows a learner that has finished, no loop.
+the parent's dtype (rounding.py). Knows a learner that has finished, no loop.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from imfine.core.events import Phase
 from imfine.core.families import name_in, stored
@@ -27,6 +29,7 @@ from imfine.core.train.home import CURVES
 from imfine.core.train.learner import Parent
 from imfine.core.train.picture_samples import SAMPLES
 from imfine.core.train.prepared import AnyLearner
+from imfine.core.train.rounding import rounded
 from imfine.core.train.targets import targets
 from imfine.errors import Conflict
 
@@ -131,7 +134,11 @@ def _changes(learner: AnyLearner) -> dict[str, Change]:
             changes[stored(f"{target.module}.weight", tensors)] = partial(learner.merged, target.module)
     for name in changes:
         check_changeable(name, tensors[name], "train the model's version that is not quantised")
-    return changes
+    return {name: partial(_rounded, each, f"{learner.plan.seed} {name}") for name, each in changes.items()}
+
+
+def _rounded(change: Change, seed: str, stored: torch.Tensor) -> torch.Tensor:
+    return rounded(change(stored), stored.dtype, seed)
 
 
 def _copy_rest(source: Path, stage: Path) -> None:

@@ -24,7 +24,7 @@ from transformers import CLIPTokenizer
 
 from imfine.core.events import Phase
 from imfine.core.families import ImageLayout
-from imfine.core.models.folders import locked, staged, sync
+from imfine.core.models.folders import FACTS, locked, staged, sync
 from imfine.core.models.local import read_local
 from imfine.core.models.pictures import tokenizers_of
 from imfine.core.models.weights import INDEX, read_json
@@ -38,7 +38,7 @@ from imfine.core.train.picture_learner import PictureLearner, open_pictures
 from imfine.core.train.picture_lesson import generator, token_ids
 from imfine.core.train.picture_samples import latents_of
 from imfine.core.train.plan import Plan, check_prompt
-from imfine.core.train.result import FACTS, free
+from imfine.core.train.result import free
 from imfine.core.train.schedule import learning_rate
 from imfine.errors import Invalid
 from imfine.version import VERSION
