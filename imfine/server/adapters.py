@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from imfine.core.deltas import keeping
-from imfine.core.deltas.found import ADAPTERS
 from imfine.core.models.catalog import Card
-from imfine.core.models.folders import kept
+from imfine.core.models.folders import ADAPTERS, kept
 from imfine.errors import TooLarge
 from imfine.server.uploads import Upload, forget_uploads
 from imfine.settings import Settings

@@ -84,8 +84,8 @@ class Estimates:
         if self._child is not None and not self._child.alive:
             self._child.end()
             self._child = None
-        if self._child is None:
-            self._child = Child("imfine.core.train")
+        fresh = self._child is None
+        self._child = self._child or Child("imfine.core.train")
         try:
             return self._child.ask(ASK_S, **model, plan=plan.to_json())
         except Died as died:
@@ -93,6 +93,8 @@ class Estimates:
             self._child = None
             if not self._closed:
                 log.error("estimates.child_died", code=died.code, seconds=died.seconds)
+                if not fresh and died.seconds is None:  # it had died before it was asked
+                    return self._ask_child(model, plan)
             raise Unavailable(
                 "what training would take cannot be told just now", remedy="try again in a moment"
             ) from died

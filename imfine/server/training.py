@@ -126,7 +126,7 @@ def plan_for(body: TrainIn | ProbeIn | EstimateIn, ctx: Context) -> tuple[Card, 
 
 
 def _check_free(name: str, ctx: Context) -> None:
-    check_name(name)
+    check_name(name, ctx.settings)
     if (ctx.settings.models_dir / name).exists():
         raise Conflict(
             f"there is a model called {name!r} already",

@@ -12,9 +12,10 @@ from model_folders import save_model
 from small_models import prompt
 from training import Source, run
 
-from imfine.core.deltas.found import ADAPTERS, GIVEN
+from imfine.core.deltas.found import GIVEN
 from imfine.core.deltas.loaded import load_deltas
 from imfine.core.models.checksum import checksum
+from imfine.core.models.folders import ADAPTERS
 from imfine.core.models.load import LoadedModel, load
 from imfine.core.recipe import Recipe
 from imfine.settings import Settings

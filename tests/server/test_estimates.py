@@ -7,11 +7,10 @@ from typing import Any
 
 import psutil
 import pytest
-from serving import Running, add_image_model, until
+from serving import Running, until
 from starlette.testclient import TestClient
 
 from imfine.server import estimates
-from imfine.server.context import Context
 
 
 def estimate(client: Any, **more: Any) -> Any:
@@ -19,7 +18,7 @@ def estimate(client: Any, **more: Any) -> Any:
 
 
 def child() -> psutil.Process | None:
-    ours = psutil.Process().children()
+    ours = (each for each in psutil.Process().children() if each.status() != psutil.STATUS_ZOMBIE)
     return next((each for each in ours if "imfine.core.train" in each.cmdline()), None)
 
 
@@ -83,9 +82,13 @@ def test_what_is_refused_is_named(shared: TestClient, more: dict[str, Any], stat
     assert (answer.status_code, answer.json()["error"]["field"]) == (status, field), answer.text
 
 
-def test_a_model_that_draws_is_not_trained(client: TestClient, context: Context) -> None:
-    add_image_model(context)
-    assert estimate(client, model="painter").status_code == 422
+def test_a_model_that_draws_is_told_of_too(shared: TestClient) -> None:
+    refused = estimate(shared, model="emoji-diffusion", plan={"length": 64})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (422, "plan.length")
+    answer = estimate(shared, model="emoji-diffusion", plan={"method": "lora", "parts": ["attn"], "batch": 1})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["trainable"]["parameters"] > 0
+    assert answer.json()["memory"]["activations"] > 0
 
 
 def test_a_child_that_dies_is_another_one_the_next_time(shared: TestClient) -> None:

@@ -18,7 +18,7 @@ from imfine.core.deltas.strength import Places
 from imfine.core.families import stored
 from imfine.core.models.catalog import Card
 from imfine.core.models.checksum import checksum
-from imfine.core.models.folders import FACTS, converted_dir, read_origin
+from imfine.core.models.folders import ADAPTERS, FACTS, converted_dir, read_origin
 from imfine.core.models.local import Local, is_model, read_local
 from imfine.core.models.weights import TensorInfo, read_folder, read_json
 from imfine.core.train.plan import Plan
@@ -26,7 +26,6 @@ from imfine.core.train.targets import targets
 from imfine.errors import AdapterError, ImfineError, ModelBroken, RecipeError
 from imfine.settings import Settings
 
-ADAPTERS = "adapters"  # in the home
 GIVEN = "adapter.json"  # what is told of an adapter that was given: its model, its name
 KNOB_HIGH = HIGH  # a page's knob goes from 0 to 2, a slider's from −2
 Kind = Literal["trained", "adapter", "slider"]

@@ -15,11 +15,11 @@ from typing import Any
 
 from imfine.core.data.sources import Source, opened
 from imfine.core.deltas.adapter import CONFIG, DIFFUSERS, WEIGHTS
-from imfine.core.deltas.found import ADAPTERS, GIVEN, Delta, modules_of, parent_of, read_delta, weights_folder
+from imfine.core.deltas.found import GIVEN, Delta, modules_of, parent_of, read_delta, weights_folder
 from imfine.core.deltas.knob import ID
 from imfine.core.models.catalog import Card, find
 from imfine.core.models.checksum import checksum
-from imfine.core.models.folders import FACTS, kept, locked, need_disk, staged, sync
+from imfine.core.models.folders import ADAPTERS, FACTS, kept, locked, need_disk, staged, sync
 from imfine.core.models.known import SHIPPED, starter
 from imfine.core.models.local import Local, read_local
 from imfine.errors import AdapterError, Conflict, DataError, ImfineError, Invalid, ModelRefused, NotFound

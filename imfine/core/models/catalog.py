@@ -17,10 +17,10 @@ from typing import Any, Literal
 from imfine.core import memory
 from imfine.core.families import Layout, TextLayout, layout
 from imfine.core.models import hub
-from imfine.core.models.folders import read_origin
+from imfine.core.models.folders import ADAPTERS, read_origin
 from imfine.core.models.known import ALIASES, KNOWN, SHIPPED, STARTERS, Known, Starter, starter
 from imfine.core.models.local import Local, is_model, norm_eps, read_config, read_local
-from imfine.errors import ImfineError, Invalid, ModelNotFound, ModelRefused
+from imfine.errors import Conflict, ImfineError, Invalid, ModelNotFound, ModelRefused
 from imfine.settings import Settings
 
 Source = Literal["starter", "made", "hub", "local"]
@@ -61,14 +61,21 @@ class Card:
         return asdict(self)
 
 
-def check_name(name: str) -> None:
-    """Raises: Invalid when no model that is made here can be called so."""
+def check_name(name: str, settings: Settings) -> None:
+    """Raises: Invalid when no model that is made here can be called so, Conflict when an adapter is."""
     can_be = NAME.fullmatch(name) and len(name) <= NAME_LENGTH
     if not can_be or starter(name) is not None or (SHIPPED / name).exists():
         raise Invalid(
             f"a model cannot be called {name!r:.220}",
             remedy=f"give a name of at most {NAME_LENGTH} letters, digits, spaces, + - _ and . "
             "that no starter has",
+            field="name",
+            value=name,
+        )
+    if (settings.home / ADAPTERS / name).exists():
+        raise Conflict(
+            f"there is an adapter called {name!r} already",
+            remedy="choose another name: both would be knobs of one model",
             field="name",
             value=name,
         )

@@ -18,6 +18,7 @@ from typing import Any
 from imfine.errors import NotKept, SetupError
 
 ORIGIN = "origin.json"  # where a folder's model came from, and the hashes of its files
+ADAPTERS = "adapters"  # the home's folder of what was learned or given beside the models
 FACTS = "imfine-train.json"  # what a folder was trained from, and how
 
 

@@ -14,10 +14,11 @@ from typing import Any
 from imfine.core import memory
 from imfine.core.data.dataset import Dataset
 from imfine.core.data.ingest import ingest
+from imfine.core.deltas.keeping import check_name as check_adapter_name
 from imfine.core.events import Notice, Phase
 from imfine.core.models.catalog import check_name, find, layout_of
 from imfine.core.models.checksum import checksum
-from imfine.core.models.folders import converted_dir, read_origin
+from imfine.core.models.folders import ADAPTERS, converted_dir, read_origin
 from imfine.core.models.local import read_local
 from imfine.core.models.pull import pull
 from imfine.core.train import checkpoint
@@ -35,8 +36,6 @@ from imfine.core.train.slider import Slider, SliderResult, learn
 from imfine.errors import ModelRefused
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
-
-ADAPTERS = "adapters"  # of the home: what was learned or given beside the models
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def named(
     Raises: Invalid, Conflict, OutOfMemory, what catalog.find, pull and ingest raise.
     """
     settings = settings or default_settings()
-    check_name(name)
+    check_name(name, settings)
     out_dir = settings.models_dir / name
     free(out_dir)
     home = Home(out_dir)
@@ -141,8 +140,8 @@ def learn_named(
     model: str, slider: Slider, name: str, label: Mapping[str, str] | None = None
 ) -> Iterator[Phase | TrainStep | SliderResult]:
     """Learns a knob for a model and keeps it among the home's adapters. Raises: what `learn` raises."""
-    check_name(name)
     settings = default_settings()
+    check_adapter_name(name, settings)
     out_dir = settings.home / ADAPTERS / name
     free(out_dir)
     card = find(model, settings, any_folder=True)

@@ -12,7 +12,7 @@ from imfine.core.train.plan import Plan
 from imfine.errors import OutOfMemory
 
 COUNTS = ("parts", "layers", "blocks", "method", "rank", "dropout", "batch", "length", "resolution", "prior",
-          "checkpointing", "dtype")  # fmt: skip
+          "ema", "checkpointing", "dtype")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import torch
 from delta_models import Home, text_home
 from safetensors.torch import save_file
 
-from imfine.core.deltas.found import ADAPTERS, Delta, deltas_of
+from imfine.core.deltas.found import Delta, deltas_of
 from imfine.core.deltas.keeping import adapters, keep_adapter, take_away
-from imfine.core.models.catalog import find
+from imfine.core.models.catalog import check_name, find
+from imfine.core.models.folders import ADAPTERS
 from imfine.errors import AdapterError, Conflict, Invalid, NotFound
 
 Q = "base_model.model.model.layers.{layer}.self_attn.q_proj.lora_{side}.weight"
@@ -110,6 +111,8 @@ def test_a_name_is_taken_once(home, tmp_path):
     for name in ("../x", "", "a/b", ".hidden", "x" * 65):
         with pytest.raises(Invalid):
             give(home, file, name)
+    with pytest.raises(Conflict, match="adapter called 'mine'"):
+        check_name("mine", home.settings)  # of a model that is to be trained
     assert left(home) == ["mine"]
 
 

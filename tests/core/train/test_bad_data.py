@@ -8,6 +8,7 @@ import logging
 import os
 
 import pytest
+import safetensors.torch
 from training import Rows, Source, curve, losses, result, run, sentences, source
 from transformers.utils import logging as hf_logging
 
@@ -128,7 +129,7 @@ FULL = (
 def test_a_full_disk_at_a_checkpoint_leaves_the_one_before_and_the_run_goes_on(error, tmp_path, monkeypatch):
     model, asked = source(tmp_path / "m"), {"steps": 8, "save_every": 2, "eval_share": 0.0}
     run(model, tmp_path / "whole", **asked)
-    written, save_file = [], checkpoint.save_file
+    written, save_file = [], safetensors.torch.save_file
 
     def full(tensors, path, metadata):
         written.append(path)
@@ -136,7 +137,7 @@ def test_a_full_disk_at_a_checkpoint_leaves_the_one_before_and_the_run_goes_on(e
             raise error
         save_file(tensors, path, metadata=metadata)
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(SetupError, match="the disk filled up") as refused:
         run(model, tmp_path / "cut", **asked)
     assert "resume" in refused.value.remedy

@@ -101,7 +101,7 @@ def test_it_says_what_it_was_made_of(tmp_path):
     assert facts["data"]["held_out"] == 10
     assert Plan.parse(facts["plan"]).rank == 4
     assert facts["numbers"]["loss_after"] == end.loss_after
-    assert facts["versions"].keys() == {"imfine", "torch", "transformers", "accelerate", "peft"}
+    assert facts["versions"].keys() == {"imfine", "torch", "transformers", "diffusers", "accelerate", "peft"}
     assert (tmp_path / "out" / facts["curves"]).exists()
     card = (tmp_path / "out" / "README.md").read_text()
     assert card.startswith("---\nbase_model:")
