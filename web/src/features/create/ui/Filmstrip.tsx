@@ -57,7 +57,7 @@ const Frame = memo(function Frame({ variant, name, now }: { variant: Variant; na
     >
       {variant.picture ? <img className={classes.thumb} src={variant.picture} alt="" loading="lazy" /> : null}
       <span className={classes.name}>
-        {name}
+        <span className={classes.recipe}>{name}</span>
         {now ? <span className={classes.now}>{t("variants.now")}</span> : null}
       </span>
       {collapse ? (
