@@ -74,8 +74,15 @@ describe("recipe", () => {
   });
 
   it("says itself in short", () => {
-    expect(short({ attn: 1.2, bands: { attn: [1, 2], mlp: [1, 0] }, points: { o: 1.1 } })).toEqual({
+    const recipe = {
+      attn: 1.2,
+      bands: { attn: [1, 2], mlp: [1, 0] },
+      points: { o: 1.1 },
+      deltas: { mine: 0.5 },
+    };
+    expect(short(recipe)).toEqual({
       knobs: [{ name: "attn", value: 1.2 }],
+      deltas: [{ id: "mine", value: 0.5 }],
       bands: 1,
       points: 1,
     });
