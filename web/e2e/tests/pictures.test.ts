@@ -63,7 +63,7 @@ test("a PNG of ours, dropped on the page, brings back what made it", async () =>
   await page.getByRole("button", { name: "Reset all knobs" }).click();
   await studio.prompt.fill("something else");
   await page
-    .locator("input[type=file]")
+    .locator('input[type=file][accept="image/png"]')
     .setInputFiles({ name: "one.png", mimeType: "image/png", buffer: png });
   await page.getByText(/as it was for this picture/).waitFor();
   assert.equal(await studio.prompt.inputValue(), "빨간 사과");
