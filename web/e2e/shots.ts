@@ -58,9 +58,14 @@ async function draw(browser: Browser, app: App, name: string, options: BrowserCo
   await heard(studio);
   await page.evaluate("window.scrollTo(0, 0)");
   await shot("create");
-  await page.getByRole("link", { name: /^(Train|학습)$/ }).first().click();
+  await page
+    .getByRole("link", { name: /^(Train|학습)$/ })
+    .first()
+    .click();
   await page.getByRole("heading", { name: /^(Examples to learn from|보고 배울 예시)$/ }).waitFor();
   await page.locator("input[type=file]").setInputFiles(join(ROOT, "examples/aim/aim.jsonl"));
+  await page.getByText(/^(As the model reads it|모델이 읽는 모습)$/).waitFor({ timeout: 60_000 });
+  await page.waitForTimeout(1500); // the plan follows the data
   await page.getByText(/it fits|넉넉해요/).waitFor({ timeout: 60_000 });
   await page.evaluate("window.scrollTo(0, 0)");
   await shot("train");

@@ -59,6 +59,7 @@ describe("train", { timeout: 1_200_000 }, () => {
     const studio = await Studio.begin(browser, app);
     const { page } = studio;
     await page.getByRole("link", { name: "Train" }).click();
+    await page.getByRole("heading", { name: "Examples to learn from" }).waitFor(); // until then Create takes what is dropped
 
     const transfer = await page.evaluateHandle((rows) => {
       const data = new DataTransfer();
