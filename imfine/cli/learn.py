@@ -1,6 +1,6 @@
 """`imfine learn`: a knob of one's own for an image model, from two opposite prompts, without data.
 
-Turns flags into a slider (checked before torch is imported), then lets core yield.
+Turns flags into a slider, then lets core yield.
 """
 
 from __future__ import annotations

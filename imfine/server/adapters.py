@@ -8,7 +8,7 @@ from typing import Any
 
 from imfine.core.deltas import keeping
 from imfine.core.models.catalog import Card
-from imfine.core.models.folders import ADAPTERS, kept
+from imfine.core.models.folders import ADAPTERS, GONE, kept
 from imfine.errors import TooLarge
 from imfine.server.uploads import Upload, forget_uploads
 from imfine.settings import Settings
@@ -23,7 +23,7 @@ class Adapters:
     def forget_unfinished(self) -> None:
         """What a server left that was killed at work. No other may use the home."""
         forget_uploads(self.root)
-        for left in (*self.root.glob(f".*{keeping.GONE}"), *self.root.glob(".*.part")):
+        for left in (*self.root.glob(f".*{GONE}"), *self.root.glob(".*.part")):
             shutil.rmtree(left, ignore_errors=True)
 
     def upload(self) -> Upload:
@@ -35,7 +35,9 @@ class Adapters:
     def store(self, file: Path, name: str, card: Card) -> dict[str, Any]:
         """As the API's `Adapter`. Raises: what keeping.keep_adapter raises."""
         keeping.keep_adapter(file, name, card, self.settings, f"{name}.safetensors")
-        return next(entry for entry in self.every() if entry["id"] == name)
+        told = keeping.adapter(name, self.settings)
+        assert told is not None, "it has just been kept"
+        return told
 
     def every(self) -> list[dict[str, Any]]:
         return keeping.adapters(self.settings)

@@ -163,6 +163,7 @@ class Catalog:
         """What was remembered of it."""
         with self._lock:
             self._known = {key: known for key, known in self._known.items() if key[0] != ref}
+            self._deltas.clear()  # it may have been one
 
     def manifest(self, ref: str, revision: str | None, recipe: dict[str, Any]) -> dict[str, Any]:
         """As the API's `Manifest`. Raises: Conflict for a model that is not fetched yet; RecipeError; as

@@ -79,34 +79,39 @@ class Estimates:
     def _ask_child(self, model: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
         if self._idle is not None:
             self._idle.cancel()
-        if self._closed:
-            raise Unavailable("the server is stopping", remedy="try again in a moment")
-        if self._child is not None and not self._child.alive:
-            self._child.end()
-            self._child = None
-        fresh = self._child is None
-        self._child = self._child or Child("imfine.core.train")
         try:
-            return self._child.ask(ASK_S, **model, plan=plan.to_json())
-        except Died as died:
-            self._child.end()
-            self._child = None
-            if not self._closed:
-                log.error("estimates.child_died", code=died.code, seconds=died.seconds)
-                if not fresh and died.seconds is None:  # it had died before it was asked
-                    return self._ask_child(model, plan)
-            raise Unavailable(
-                "what training would take cannot be told just now", remedy="try again in a moment"
-            ) from died
+            return self._answer(model, plan)
         finally:
             self._idle = threading.Timer(IDLE_S, self._let_go)
             self._idle.daemon = True
             self._idle.start()
 
+    def _answer(self, model: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+        if self._closed:
+            raise Unavailable("the server is stopping", remedy="try again in a moment")
+        if self._child is not None and not self._child.alive:
+            self._end_child()
+        fresh = self._child is None
+        self._child = self._child or Child("imfine.core.train")
+        try:
+            return self._child.ask(ASK_S, **model, plan=plan.to_json())
+        except Died as died:
+            self._end_child()
+            if not self._closed:
+                log.error("estimates.child_died", code=died.code, seconds=died.seconds)
+                if not fresh and died.seconds is None:  # it had died before it was asked
+                    return self._answer(model, plan)
+            raise Unavailable(
+                "what training would take cannot be told just now", remedy="try again in a moment"
+            ) from died
+
     def _let_go(self) -> None:
         with self._asking:
             if self._idle is not None:
                 self._idle.cancel()
-            if self._child is not None:
-                self._child.end()
-                self._child = None
+            self._end_child()
+
+    def _end_child(self) -> None:
+        if self._child is not None:
+            self._child.end()
+            self._child = None

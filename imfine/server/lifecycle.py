@@ -475,6 +475,13 @@ def _check_free(move: Move, name: str) -> None:
         )
 
 
+def in_use(run: str, does: str, id: str) -> Conflict:
+    """What `id` names cannot be deleted while `run` `does` something with it."""
+    return Conflict(
+        f"run {run} {does}", remedy="wait until it has ended, or cancel it", field="id", value=id, run=run
+    )
+
+
 def no_run(run_id: str, field: str = "id") -> NotFound:
     return NotFound(
         f"there is no run {run_id}", remedy="list the runs with GET /api/runs", field=field, value=run_id

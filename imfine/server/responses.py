@@ -24,6 +24,10 @@ WHY = {
 }
 
 
+BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+FILE_BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": BINARY}}}
+
+
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route: each of these statuses answers with an `Error`."""
     return {status: {"model": Error, "description": WHY[status]} for status in statuses}

@@ -188,3 +188,15 @@ def test_one_that_a_run_uses_stays(client: TestClient, worker: Worker, context: 
     client.post(f"/api/runs/{run}/cancel")
     assert client.delete("/api/adapters/a 나").status_code == 204
     assert left(context) == []
+
+
+def test_a_model_that_a_run_turns_as_a_delta_stays(
+    client: TestClient, worker: Worker, settings: Settings
+) -> None:
+    folder = train(settings)
+    run = ask(client, {"trained": 0.5}).json()["id"]
+    answer = client.delete("/api/models/trained")
+    assert (answer.status_code, answer.json()["error"]["params"]["run"]) == (409, run)
+    client.post(f"/api/runs/{run}/cancel")
+    assert client.delete("/api/models/trained").status_code == 204
+    assert not folder.exists()

@@ -21,15 +21,8 @@ URI = re.compile(
     r"(?:@(?P<revision>[A-Za-z0-9][\w.-]{0,150}))?(?:/(?P<under>[\w./ +-]{1,300}))?",
     re.ASCII,
 )
-TABLES = (
-    ".parquet",
-    ".jsonl",
-    ".ndjson",
-    ".json",
-    ".csv",
-    ".tsv",
-    ".txt",
-)  # one kind is taken, the first there is
+# Of tables one kind is taken, the first there is.
+TABLES = (".parquet", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
 SETTINGS = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json")
 
 

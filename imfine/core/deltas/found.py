@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 from imfine.core.deltas.adapter import Pair, read_adapter
 from imfine.core.deltas.keys import Modules
-from imfine.core.deltas.knob import HIGH, ID, LOW, PARTS
+from imfine.core.deltas.knob import HIGH, LOW, PARTS
 from imfine.core.deltas.strength import Places
 from imfine.core.families import stored
 from imfine.core.models.catalog import Card
 from imfine.core.models.checksum import checksum
-from imfine.core.models.folders import ADAPTERS, FACTS, converted_dir, read_origin
+from imfine.core.models.folders import ADAPTERS, FACTS, NAME, converted_dir, read_origin
 from imfine.core.models.local import Local, is_model, read_local
 from imfine.core.models.weights import TensorInfo, read_folder, read_json
 from imfine.core.train.plan import Plan
@@ -128,20 +128,22 @@ def weights_folder(card: Card, settings: Settings) -> Path | None:
 
 def parent_of(folder: Path) -> dict[str, Any] | None:
     """{"id", "checksum"} of what a folder was made from, as it tells itself; None: it tells nothing."""
-    for name in (FACTS, GIVEN):
-        if (folder / name).is_file():
-            try:
-                parent = read_json(folder / name).get("parent")
-            except ModelBroken:
-                return None
-            if isinstance(parent, dict) and isinstance(parent.get("checksum"), str):
-                return parent
-    return None
+    try:
+        parent = facts_of(folder).get("parent")
+    except ModelBroken:
+        return None
+    return parent if isinstance(parent, dict) and isinstance(parent.get("checksum"), str) else None
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    """What a folder tells of how it was made; {}: nothing. Raises: ModelBroken."""
+    file = next((folder / name for name in (FACTS, GIVEN) if (folder / name).is_file()), None)
+    return {} if file is None else read_json(file)
 
 
 def read_delta(id: str, folder: Path, model: Local, modules: Modules) -> Delta:
     """Raises: AdapterError, ModelBroken."""
-    facts = read_json(folder / (FACTS if (folder / FACTS).is_file() else GIVEN))
+    facts = facts_of(folder)
     slider = facts.get("kind") == "slider"
     pairs: Mapping[str, Pair] = {}
     ends: Mapping[str, End] = {}
@@ -193,7 +195,7 @@ def _candidates(settings: Settings) -> Iterator[tuple[str, Path, str]]:
         except OSError:  # not made yet
             continue
         for folder in folders:
-            if ID.fullmatch(folder.name) and (parent := parent_of(folder)) is not None:
+            if NAME.fullmatch(folder.name) and (parent := parent_of(folder)) is not None:
                 yield folder.name, folder, parent["checksum"]
 
 

@@ -15,18 +15,25 @@ from typing import Any
 
 from imfine.core.data.sources import Source, opened
 from imfine.core.deltas.adapter import CONFIG, DIFFUSERS, WEIGHTS
-from imfine.core.deltas.found import GIVEN, Delta, modules_of, parent_of, read_delta, weights_folder
-from imfine.core.deltas.knob import ID
+from imfine.core.deltas.found import GIVEN, Delta, facts_of, modules_of, parent_of, read_delta, weights_folder
 from imfine.core.models.catalog import Card, find
 from imfine.core.models.checksum import checksum
-from imfine.core.models.folders import ADAPTERS, FACTS, kept, locked, need_disk, staged, sync
+from imfine.core.models.folders import (
+    ADAPTERS,
+    NAME,
+    NAME_LENGTH,
+    kept,
+    locked,
+    need_disk,
+    staged,
+    sync,
+    taken_away,
+)
 from imfine.core.models.known import SHIPPED, starter
 from imfine.core.models.local import Local, read_local
 from imfine.errors import AdapterError, Conflict, DataError, ImfineError, Invalid, ModelRefused, NotFound
 from imfine.settings import Settings
 
-NAME_LENGTH = 64
-GONE = ".gone"  # ends the name of a folder that is being deleted
 COPY = 1 << 20  # bytes at a time
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pickle", ".pkl")
 MAX_CONFIG = 1 << 20
@@ -65,38 +72,36 @@ def keep_adapter(
 
 
 def adapters(settings: Settings) -> list[dict[str, Any]]:
-    """Every adapter of the home: {id, model, created, file, delta, reason}; `delta` as Delta.to_json, or null
-    with the reason, an error, why it cannot be turned."""
-    found: list[dict[str, Any]] = []
+    """Every adapter of the home, as `adapter` tells it."""
     home = settings.home / ADAPTERS
-    for folder in sorted(home.iterdir()) if home.is_dir() else []:
-        if not folder.is_dir() or not ID.fullmatch(folder.name) or (parent := parent_of(folder)) is None:
-            continue
-        told = _facts(folder)
-        entry: dict[str, Any] = {
-            "id": folder.name,
-            "model": str(parent.get("id")),
-            "delta": None,
-            "reason": None,
-        }
-        entry |= {"created": told.get("created"), "file": told.get("file")}
-        try:
-            entry["delta"] = _read(folder, parent, settings).to_json()
-        except ImfineError as error:
-            entry["reason"] = error.to_json()
-        found.append(entry)
-    return found
+    folders = sorted(home.iterdir()) if home.is_dir() else []
+    named = (folder.name for folder in folders if folder.is_dir() and NAME.fullmatch(folder.name))
+    return [told for name in named if (told := adapter(name, settings)) is not None]
+
+
+def adapter(id: str, settings: Settings) -> dict[str, Any] | None:
+    """{id, model, created, file, delta, reason}; `delta` as Delta.to_json, or null with the reason, an error,
+    why it cannot be turned. None: its folder tells no model."""
+    folder = settings.home / ADAPTERS / id
+    parent = parent_of(folder)
+    if parent is None:
+        return None
+    facts = facts_of(folder)
+    told: dict[str, Any] = {"id": id, "model": str(parent.get("id")), "delta": None, "reason": None}
+    told |= {"created": facts.get("created"), "file": facts.get("file")}
+    try:
+        told["delta"] = _read(folder, parent, settings).to_json()
+    except ImfineError as error:
+        told["reason"] = error.to_json()
+    return told
 
 
 def take_away(id: str, settings: Settings) -> None:
     """Raises: NotFound."""
     folder = settings.home / ADAPTERS / id
-    if not ID.fullmatch(id) or not folder.is_dir():
+    if not NAME.fullmatch(id) or not folder.is_dir():
         raise no_adapter(id)
-    gone = folder.with_name(f".{id}{GONE}")
-    shutil.rmtree(gone, ignore_errors=True)
-    folder.rename(gone)  # out of its place at once
-    shutil.rmtree(gone, ignore_errors=True)
+    shutil.rmtree(taken_away(folder), ignore_errors=True)
 
 
 def no_adapter(id: str) -> NotFound:
@@ -110,7 +115,7 @@ def no_adapter(id: str) -> NotFound:
 
 def check_name(name: str, settings: Settings) -> None:
     """Raises: Invalid for a name that no delta can have, Conflict for one that is taken."""
-    if not ID.fullmatch(name) or len(name) > NAME_LENGTH:
+    if not NAME.fullmatch(name) or len(name) > NAME_LENGTH:
         raise Invalid(
             f"an adapter cannot be called {name!r:.80}",
             remedy=f"give a name of at most {NAME_LENGTH} letters, digits, spaces, + - _ and .",
@@ -177,17 +182,6 @@ def _read(folder: Path, parent: dict[str, Any], settings: Settings) -> Delta:
         )
     model = read_local(weights)
     return read_delta(folder.name, folder, model, modules_of(model))
-
-
-def _facts(folder: Path) -> dict[str, Any]:
-    for name in (GIVEN, FACTS):
-        try:
-            told = json.loads((folder / name).read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            continue
-        if isinstance(told, dict):
-            return told
-    return {}
 
 
 def _refused(name: str, fact: str, remedy: str) -> AdapterError:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from imfine.core.checks import an_object, factors, number, shown, unknown_key
+from imfine.core.models.folders import NAME
 from imfine.errors import RecipeError
 
 LOW, HIGH = -2.0, 2.0
 PARTS = ("attn", "mlp")
 MOST = 16  # deltas of one recipe
-ID = re.compile(r"\w[\w. +-]{0,199}")  # as a model's folder may be called
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def delta_knobs(given: Any) -> dict[str, DeltaKnob]:
     knobs = {}
     for id, value in given.items():
         where = f"recipe.deltas.{shown(id)}"
-        if not isinstance(id, str) or not ID.fullmatch(id):
+        if not isinstance(id, str) or not NAME.fullmatch(id):
             raise RecipeError(
                 f"no delta can be called {shown(id)}",
                 remedy="name one of the model's deltas",

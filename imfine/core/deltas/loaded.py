@@ -75,8 +75,9 @@ def load_deltas(model: Model, recipes: Sequence[Recipe], in_use: Collection[str]
         for id, whole in wanted.items()
         if id not in kept or kept[id].stamp != _stamp(kept[id].delta) or (whole and not kept[id].whole)
     }
+    there = deltas_of(model.card, model.settings) if missing else []
     for id, whole in missing.items():
-        delta = named_delta(id, model.card.id, deltas_of(model.card, model.settings))
+        delta = named_delta(id, model.card.id, there)
         _make_room(model, delta, whole, {*wanted, *in_use})
         yield from _load(model, delta, whole)
 

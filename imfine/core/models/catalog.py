@@ -8,7 +8,6 @@ it is allowed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,15 +16,13 @@ from typing import Any, Literal
 from imfine.core import memory
 from imfine.core.families import Layout, TextLayout, layout
 from imfine.core.models import hub
-from imfine.core.models.folders import ADAPTERS, read_origin
+from imfine.core.models.folders import ADAPTERS, NAME, NAME_LENGTH, read_origin
 from imfine.core.models.known import ALIASES, KNOWN, SHIPPED, STARTERS, Known, Starter, starter
 from imfine.core.models.local import Local, is_model, norm_eps, read_config, read_local
 from imfine.errors import Conflict, ImfineError, Invalid, ModelNotFound, ModelRefused
 from imfine.settings import Settings
 
 Source = Literal["starter", "made", "hub", "local"]
-NAME = re.compile(r"\w[\w. +-]{0,199}")  # of a folder in a models directory
-NAME_LENGTH = 64  # of one that is made here
 
 
 @dataclass(frozen=True)

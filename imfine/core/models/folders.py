@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from typing import Any
 
 from imfine.errors import NotKept, SetupError
 
+NAME = re.compile(r"\w[\w. +-]{0,199}")  # of a model's or a delta's folder
+GONE = ".gone"  # ends the name of a folder that is being deleted
+NAME_LENGTH = 64  # of one that is made here
 ORIGIN = "origin.json"  # where a folder's model came from, and the hashes of its files
 ADAPTERS = "adapters"  # the home's folder of what was learned or given beside the models
 FACTS = "imfine-train.json"  # what a folder was trained from, and how
@@ -44,6 +48,14 @@ def staged(folder: Path) -> Iterator[Path]:
         stage.rename(folder)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def taken_away(folder: Path) -> Path:
+    """Out of its place at once, as a hidden folder beside it, which may be deleted at leisure."""
+    gone = folder.with_name(f".{folder.name}{GONE}")
+    shutil.rmtree(gone, ignore_errors=True)
+    folder.rename(gone)
+    return gone
 
 
 def sync(path: Path) -> None:

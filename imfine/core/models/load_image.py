@@ -101,10 +101,7 @@ def read_pictures(
         device=device,
         unet=modules["unet"],
         text_encoders=encoders,
-        tokenizers=tuple(
-            CLIPTokenizer.from_pretrained(str(each), local_files_only=True)
-            for each in tokenizers_of(folder, index)
-        ),
+        tokenizers=read_tokenizers(folder),
         vae=modules["vae"],
         scheduler_config=local.config["scheduler"],
         layout=layout,
@@ -114,6 +111,14 @@ def read_pictures(
         card=replace(card, dtype=dtype, memory_needed=memory.needed(local.parameters, layout, dtype)),
         path=folder,
         settings=settings,
+    )
+
+
+def read_tokenizers(folder: Path) -> tuple[CLIPTokenizer, ...]:
+    """Of an image model's folder, one for each text encoder."""
+    return tuple(
+        CLIPTokenizer.from_pretrained(str(each), local_files_only=True)
+        for each in tokenizers_of(folder, read_json(folder / INDEX))
     )
 
 

@@ -143,7 +143,6 @@ def learn_named(
     settings = default_settings()
     check_adapter_name(name, settings)
     out_dir = settings.home / ADAPTERS / name
-    free(out_dir)
     card = find(model, settings, any_folder=True)
     if not card.ready:
         yield from pull(card, settings)

@@ -9,13 +9,11 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
-from transformers import CLIPTokenizer
 
 from imfine.core.events import Notice, Phase
+from imfine.core.models.load_image import read_tokenizers
 from imfine.core.models.local import Local, read_local
 from imfine.core.models.module import read_tokenizer
-from imfine.core.models.pictures import tokenizers_of
-from imfine.core.models.weights import INDEX, read_json
 from imfine.core.train.data import Data, check_kind, rendered
 from imfine.core.train.feed import Feed
 from imfine.core.train.latents import Latents, write_latents
@@ -51,10 +49,13 @@ def prepare(
             yield each
     assert learner is not None, "the learner comes last"
     assert lesson is not None
-    text = local.layout.kind == "text"
-    room = plan.tokens(local.layout) if text else 1
-    packing = plan.packing if text else False
     learn, held_out = data.split(plan.seed, plan.eval_share)
+    room, packing = 1, False
+    if isinstance(lesson, TextLesson):
+        room, packing = plan.tokens(local.layout), plan.packing
+        if accelerator.is_main_process:
+            yield from of_the_split(lesson.tokens, learn, list(map(int, held_out)), plan, room)
+            yield from of_the_language(data, lesson.tokens, lesson.tokenizer, local, parent.id)
     feed = Feed(
         lesson.lengths,
         learn,
@@ -93,12 +94,7 @@ def _text(  # noqa: PLR0917
             answers_only=plan.answers_only,
         )
     accelerator.wait_for_everyone()
-    tokens = Tokens(folder)
-    if accelerator.is_main_process:
-        learn, held_out = (list(map(int, rows)) for rows in data.split(plan.seed, plan.eval_share))
-        yield from of_the_split(tokens, learn, held_out, plan, length)
-        yield from of_the_language(data, tokens, tokenizer, local, parent.id)
-    lesson: Lesson = TextLesson(learner, tokenizer, tokens)
+    lesson: Lesson = TextLesson(learner, tokenizer, Tokens(folder))
     yield learner, lesson
 
 
@@ -112,10 +108,7 @@ def _pictures(  # noqa: PLR0917
         else:
             learner = each
     assert learner is not None, "open_pictures yields the learner last"
-    tokenizers = [
-        CLIPTokenizer.from_pretrained(str(at), local_files_only=True)
-        for at in tokenizers_of(parent.path, read_json(parent.path / INDEX))
-    ]
+    tokenizers = read_tokenizers(parent.path)
     prior: torch.Tensor | None = None
     if accelerator.is_main_process:
         yield from write_latents(

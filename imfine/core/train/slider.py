@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import CLIPTokenizer
 
+from imfine.core.deltas.knob import HIGH, LOW
 from imfine.core.events import Phase
 from imfine.core.families import ImageLayout
 from imfine.core.models.folders import FACTS, locked, staged, sync
+from imfine.core.models.load_image import read_tokenizers
 from imfine.core.models.local import read_local
-from imfine.core.models.pictures import tokenizers_of
-from imfine.core.models.weights import INDEX, read_json
 from imfine.core.sampling import Range, checked_number
 from imfine.core.train.checkpoint import told_when_full
 from imfine.core.train.events import TrainStep
@@ -43,7 +42,6 @@ from imfine.core.train.schedule import learning_rate
 from imfine.errors import Invalid
 from imfine.version import VERSION
 
-LOW, HIGH = -2.0, 2.0
 MAX_NEUTRAL = 64
 RANGES: Mapping[str, Range] = {
     "rank": Range(int, 1, 128),
@@ -168,10 +166,7 @@ def learn(
 
 def _steps(learner: PictureLearner, slider: Slider, folder: Path) -> Iterator[Phase | TrainStep]:
     plan, device = slider.plan, next(learner.parameters()).device
-    tokenizers = [
-        CLIPTokenizer.from_pretrained(str(at), local_files_only=True)
-        for at in tokenizers_of(folder, read_json(folder / INDEX))
-    ]
+    tokenizers = read_tokenizers(folder)
     neutral = [prompt for prompt, _, _ in slider.prompts]
     drawn: torch.Tensor | None = None  # (N, C, h, w); picture i is of neutral prompt i modulo their number
     asked = [neutral[i % len(neutral)] for i in range(slider.count)]

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from imfine.errors import Conflict
 from imfine.server.adapters import too_large
 from imfine.server.body import StrictRoute
 from imfine.server.context import Ctx
+from imfine.server.lifecycle import in_use
 from imfine.server.receiving import received
-from imfine.server.responses import Json, errors
+from imfine.server.responses import FILE_BODY, Json, errors
 from imfine.server.schemas import Adapter, AdapterList
 from imfine.store import runs
 
 router = APIRouter(prefix="/api/adapters", tags=["adapters"], route_class=StrictRoute)
-
-BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": BINARY}}}
 
 
 @router.post(
@@ -28,7 +25,7 @@ BODY = {"requestBody": {"required": True, "content": {"application/octet-stream"
     status_code=201,
     response_model=Adapter,
     responses=errors(401, 403, 404, 409, 413, 422, 424, 429, 503, 507),
-    openapi_extra=BODY,
+    openapi_extra=FILE_BODY,
     summary="Give an adapter: the file is the body",
 )
 async def create(
@@ -67,13 +64,7 @@ def delete(id: Annotated[str, Path(max_length=200, description="its name")], ctx
         with ctx.store.read() as connection:
             run = runs.turning(connection, id)
         if run is not None:
-            raise Conflict(
-                f"run {run} uses the adapter {id}",
-                remedy="wait until it has ended, or cancel it",
-                field="id",
-                value=id,
-                run=run,
-            )
+            raise in_use(run, f"uses the adapter {id}", id)
         ctx.adapters.take_away(id)
     ctx.catalog.forget_deltas()
     return Response(status_code=204)

@@ -17,9 +17,9 @@ from imfine.server.artifacts import SHA256
 from imfine.server.body import StrictRoute
 from imfine.server.context import Context, Ctx
 from imfine.server.datasets import no_dataset, too_large
-from imfine.server.lifecycle import now_ms
+from imfine.server.lifecycle import in_use, now_ms
 from imfine.server.receiving import received
-from imfine.server.responses import Json, errors
+from imfine.server.responses import BINARY, FILE_BODY, Json, errors
 from imfine.server.schemas import Dataset, DatasetList, DatasetPreview
 from imfine.store import datasets
 
@@ -28,8 +28,6 @@ router = APIRouter(prefix="/api/datasets", tags=["datasets"], route_class=Strict
 DatasetId = Annotated[str, Path(pattern=SHA256, description="the data set's id")]
 PICTURE = r"^[0-9a-f]{64}\.(png|jpg|webp|bmp)$"
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp", ".bmp": "image/bmp"}
-BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": BINARY}}}
 FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "the picture", "content": dict.fromkeys(TYPES.values(), BINARY)}
 }
@@ -41,7 +39,7 @@ FOREVER = "private, max-age=31536000, immutable"
     status_code=201,
     response_model=Dataset,
     responses=errors(401, 403, 409, 413, 422, 429, 503, 507),
-    openapi_extra=BODY,
+    openapi_extra=FILE_BODY,
     summary="Give data: the file is the body",
 )
 async def create(
@@ -177,13 +175,7 @@ def delete(id: DatasetId, ctx: Ctx) -> Response:
             if datasets.get(connection, id) is None:
                 raise no_dataset(id, "id")
             if (run := datasets.user_of(connection, id)) is not None:
-                raise Conflict(
-                    f"run {run} trains on data set {id}",
-                    remedy="wait until it has ended, or cancel it",
-                    field="id",
-                    value=id,
-                    run=run,
-                )
+                raise in_use(run, f"trains on data set {id}", id)
             datasets.remove(connection, id)
         gone = ctx.datasets.take_away(id)
     shutil.rmtree(gone, ignore_errors=True)

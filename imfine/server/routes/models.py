@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from imfine.errors import Conflict
+from imfine.core.models.folders import taken_away
 from imfine.server.body import StrictRoute
 from imfine.server.catalog import card_to_json
 from imfine.server.context import Ctx
+from imfine.server.lifecycle import in_use
 from imfine.server.responses import Json, errors
 from imfine.server.schemas import CardList, Manifest, ManifestIn, ModelDetail
 from imfine.store import runs
@@ -46,18 +47,10 @@ def delete(id: Annotated[str, Path(max_length=500)], ctx: Ctx) -> Response:
     with ctx.store.writing:  # no run is taken meanwhile
         folder = ctx.catalog.made(id)
         with ctx.store.read() as connection:
-            run = runs.user_of(connection, id)
+            run = runs.user_of(connection, id) or runs.turning(connection, id)
         if run is not None:
-            raise Conflict(
-                f"run {run} uses {id}",
-                remedy="wait until it has ended, or cancel it",
-                field="id",
-                value=id,
-                run=run,
-            )
-        gone = folder.with_name(f".{folder.name}.gone")
-        shutil.rmtree(gone, ignore_errors=True)
-        folder.rename(gone)
+            raise in_use(run, f"uses {id}", id)
+        gone = taken_away(folder)
         ctx.catalog.forget(id)
     shutil.rmtree(gone, ignore_errors=True)
     return Response(status_code=204)

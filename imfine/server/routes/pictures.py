@@ -15,15 +15,15 @@ from imfine.errors import Invalid, NotFound
 from imfine.server.artifacts import SHA256
 from imfine.server.body import FileRoute
 from imfine.server.context import Ctx
-from imfine.server.responses import Json, errors
+from imfine.server.responses import BINARY, Json, errors
 from imfine.server.schemas import KeptPicture, Refused
 
 router = APIRouter(prefix="/api", tags=["pictures"], route_class=FileRoute)
 
 Sha256Path = Annotated[str, Path(pattern=SHA256, description="of the file")]
-BINARY: dict[str, Any] = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
-FILE: dict[int | str, dict[str, Any]] = {200: {"description": "the picture", "content": BINARY}}
-READ = {"requestBody": {"required": True, "content": BINARY}}
+PNG = {"image/png": BINARY}
+FILE: dict[int | str, dict[str, Any]] = {200: {"description": "the picture", "content": PNG}}
+READ = {"requestBody": {"required": True, "content": PNG}}
 FOREVER = "private, max-age=31536000, immutable"
 
 

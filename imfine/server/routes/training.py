@@ -15,7 +15,7 @@ from imfine.server.context import Context, Ctx
 from imfine.server.curves import as_csv as as_csv_lines
 from imfine.server.curves import as_tensorboard
 from imfine.server.lifecycle import no_run, now_ms
-from imfine.server.responses import Json, errors
+from imfine.server.responses import BINARY, Json, errors
 from imfine.server.routes.runs import RunPath
 from imfine.server.schemas import Estimate, EstimateIn
 from imfine.server.training import plan_for
@@ -27,8 +27,7 @@ curves = APIRouter(prefix="/api/runs", tags=["training"], route_class=StrictRout
 
 
 def _file(media_type: str, what: str) -> dict[int | str, dict[str, Any]]:
-    schema = {"type": "string", "format": "binary"}
-    return {200: {"description": what, "content": {media_type: {"schema": schema}}}}
+    return {200: {"description": what, "content": {media_type: BINARY}}}
 
 
 @router.post(

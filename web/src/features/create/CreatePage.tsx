@@ -2,9 +2,9 @@
  *  model to them; knows no part's inside. `run`: a kept run to open again. */
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { useTranslation } from "react-i18next";
 import { modelQuery, modelsQuery } from "@/api/models";
 import type { Card, Delta } from "@/api/types";
+import { useLanguage } from "@/shared/i18n/i18n";
 import { useChosenModel } from "@/shared/store/model";
 import { Button } from "@/shared/ui/Button";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
@@ -49,7 +49,6 @@ const PICTURES: readonly (string | null)[] = ["stable-diffusion", "sd"];
 
 export default function CreatePage({ run }: { run: string | null }) {
   const t = useWords();
-  const { i18n } = useTranslation();
   const client = useQueryClient();
   const model = useChosenModel((chosen) => chosen.id) ?? "";
   const answersKey = useLanes((lanes) => lanes.baseKey);
@@ -75,7 +74,7 @@ export default function CreatePage({ run }: { run: string | null }) {
     () => (data?.layout ? ({ ...data.layout, deltas: data.deltas.map(({ id }) => id) } as Layout) : null),
     [data],
   );
-  const { language } = i18n;
+  const language = useLanguage();
   const labelOf = useCallback(
     (id: string) =>
       labelIn(

@@ -49,7 +49,7 @@ describe("undo", () => {
 
   it("brings back what a reset took", () => {
     draft.setKnob("attn", 1.2);
-    draft.setBandAt("mlp", 4, 1, 2, 0.5);
+    draft.fillBandHere(null, "mlp", 4, [1, 2], 0.5);
     draft.resetRecipe();
     expect(draft.useDraft.getState().recipe).toEqual(NEUTRAL);
     draft.undo();

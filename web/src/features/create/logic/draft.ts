@@ -7,9 +7,11 @@ import { persist } from "zustand/middleware";
 import { useStoreWithEqualityFn } from "zustand/traditional";
 import { DEFAULT_IMAGE, type ImageSettings } from "../pictures/settings";
 import {
+  BANDS,
   type BandName,
   bandOf,
   compile,
+  DELTA_BANDS,
   type DeltaBand,
   type DeltaKnob,
   deltaBandOf,
@@ -156,35 +158,26 @@ export const setDelta = (id: string, change: Partial<DeltaKnob> | null): void =>
 
 /** Whose bands an equalizer shows: the gains', or one delta's. */
 export type BandsOf = string | null;
-export const bandHere = (recipe: Recipe, of: BandsOf, name: DeltaBand, layers: number): number[] =>
-  of === null ? bandOf(recipe, name, layers) : deltaBandOf(recipe, of, name, layers);
-export const setBandHere = (of: BandsOf, name: DeltaBand, values: number[]): void =>
-  edit(({ recipe }) => ({
-    recipe: of === null ? withBand(recipe, name, values) : withDeltaBand(recipe, of, name, values),
-  }));
+/** The parts that have bands there: a delta has none for EPS. */
+export const bandsHere = (of: BandsOf): readonly BandName[] => (of === null ? BANDS : DELTA_BANDS);
+export const bandHere = (recipe: Recipe, of: BandsOf, name: BandName, layers: number): number[] =>
+  of === null ? bandOf(recipe, name, layers) : deltaBandOf(recipe, of, name as DeltaBand, layers);
+const withBandHere = (recipe: Recipe, of: BandsOf, name: BandName, values: number[]): Recipe =>
+  of === null ? withBand(recipe, name, values) : withDeltaBand(recipe, of, name as DeltaBand, values);
+export const setBandHere = (of: BandsOf, name: BandName, values: number[]): void =>
+  edit(({ recipe }) => ({ recipe: withBandHere(recipe, of, name, values) }));
 
-/** Some layers' band of a delta; the others stay. */
-export function setDeltaBandAt(
-  id: string,
-  part: DeltaBand,
+/** Some layers' band; the others stay. */
+export function fillBandHere(
+  of: BandsOf,
+  name: BandName,
   layers: number,
-  from: number,
-  to: number,
+  [from, to]: readonly [number, number],
   value: number,
 ): void {
   edit(({ recipe }) => {
-    const band = [...deltaBandOf(recipe, id, part, layers)];
-    band.fill(value, from, to + 1);
-    return { recipe: withDeltaBand(recipe, id, part, band) };
-  });
-}
-
-/** One layer's band; the others stay. */
-export function setBandAt(name: BandName, layers: number, from: number, to: number, value: number): void {
-  edit(({ recipe }) => {
-    const band = [...bandOf(recipe, name, layers)];
-    band.fill(value, from, to + 1);
-    return { recipe: withBand(recipe, name, band) };
+    const band = [...bandHere(recipe, of, name, layers)].fill(value, from, to + 1);
+    return { recipe: withBandHere(recipe, of, name, band) };
   });
 }
 

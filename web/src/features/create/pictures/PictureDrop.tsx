@@ -1,9 +1,10 @@
 /** One of our PNGs, dropped anywhere on the page or opened by a press, brings back what made it. */
 import { IconPhotoUp } from "@tabler/icons-react";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useRef, useState } from "react";
 import { readPicture } from "@/api/pictures";
 import { Button } from "@/shared/ui/Button";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
+import { useFileDrop } from "@/shared/useFileDrop";
 import { isAdapter } from "../logic/adapters";
 import { restorePicture } from "../studio";
 import classes from "./PictureDrop.module.css";
@@ -11,13 +12,11 @@ import { usePictureWords } from "./words";
 
 type Told = "reading" | "done" | "notPng" | null;
 const isPng = (file: File): boolean => file.type === "image/png" || /\.png$/i.test(file.name);
-const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
 
 /** `button`: offered as a press, too; dropped files are always taken. */
 export function PictureDrop({ button }: { button: boolean }) {
   const t = usePictureWords();
   const field = useRef<HTMLInputElement>(null);
-  const [over, setOver] = useState(false);
   const [told, setTold] = useState<Told>(null);
   const [error, setError] = useState<unknown>(null);
 
@@ -35,30 +34,7 @@ export function PictureDrop({ button }: { button: boolean }) {
     }
   }, []);
 
-  useEffect(() => {
-    const drag = (event: DragEvent) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      setOver(true);
-    };
-    const leave = (event: DragEvent) => {
-      if (event.relatedTarget === null) setOver(false);
-    };
-    const drop = (event: DragEvent) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      setOver(false);
-      void open(event.dataTransfer?.files[0]);
-    };
-    window.addEventListener("dragover", drag);
-    window.addEventListener("dragleave", leave);
-    window.addEventListener("drop", drop);
-    return () => {
-      window.removeEventListener("dragover", drag);
-      window.removeEventListener("dragleave", leave);
-      window.removeEventListener("drop", drop);
-    };
-  }, [open]);
+  const { over } = useFileDrop(([file]) => void open(file));
 
   return (
     <div className={classes.drop}>

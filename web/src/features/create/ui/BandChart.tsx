@@ -12,7 +12,15 @@ import {
   strokeBetween,
   yOf,
 } from "../logic/curve";
-import { type BandsOf, bandHere, beginGesture, endGesture, setBandHere, useDraft } from "../logic/draft";
+import {
+  type BandsOf,
+  bandHere,
+  beginGesture,
+  endGesture,
+  fillBandHere,
+  setBandHere,
+  useDraft,
+} from "../logic/draft";
 import { valueByKey } from "../logic/knob";
 import { formatGain } from "../logic/recipe";
 import { sectionsOf } from "../logic/sections";
@@ -135,9 +143,7 @@ export function BandChart({ names, of, linked, selected, onSelect }: Props) {
   };
   const setGroup = (part: Part, index: number, value: number) => {
     const group = groups[index];
-    if (!group) return;
-    const band = [...bandHere(useDraft.getState().recipe, of, part, layers)];
-    setBandHere(of, part, band.fill(value, group.from, group.to + 1));
+    if (group) fillBandHere(of, part, layers, [group.from, group.to], value);
   };
   const onKeyDown = (part: Part) => (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

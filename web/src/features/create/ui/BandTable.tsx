@@ -1,8 +1,16 @@
 /** The bands as numbers: every layer a row, every value to type. Knows the draft's bands. */
 
 import { NumberBox } from "@/shared/ui/NumberBox";
-import { type BandsOf, setBandAt, setDeltaBandAt, toggleMute, toggleSolo, useDraft } from "../logic/draft";
-import { BANDS, bandOf, DELTA_BANDS, deltaBandOf, formatGain, GAIN_MAX } from "../logic/recipe";
+import {
+  type BandsOf,
+  bandHere,
+  bandsHere,
+  fillBandHere,
+  toggleMute,
+  toggleSolo,
+  useDraft,
+} from "../logic/draft";
+import { formatGain, GAIN_MAX } from "../logic/recipe";
 import { useWords } from "../messages";
 import { useBandName } from "./bandName";
 import classes from "./Equalizer.module.css";
@@ -14,18 +22,11 @@ export function BandTable({ names, of }: { names: readonly string[]; of: BandsOf
   const recipe = useDraft((draft) => draft.recipe);
   const muted = useDraft((draft) => draft.muted);
   const soloed = useDraft((draft) => draft.soloed);
-  const bands =
-    of === null
-      ? BANDS.map((name) => ({
-          name,
-          values: bandOf(recipe, name, layers),
-          set: (layer: number, next: number) => setBandAt(name, layers, layer, layer, next),
-        }))
-      : DELTA_BANDS.map((name) => ({
-          name,
-          values: deltaBandOf(recipe, of, name, layers),
-          set: (layer: number, next: number) => setDeltaBandAt(of, name, layers, layer, layer, next),
-        }));
+  const bands = bandsHere(of).map((name) => ({
+    name,
+    values: bandHere(recipe, of, name, layers),
+    set: (layer: number, next: number) => fillBandHere(of, name, layers, [layer, layer], next),
+  }));
   return (
     <div className={classes.scroll}>
       <table className={classes.table}>

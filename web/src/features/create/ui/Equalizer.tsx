@@ -7,26 +7,15 @@ import { NumberBox } from "@/shared/ui/NumberBox";
 import { groupsOf } from "../logic/curve";
 import {
   bandHere,
+  bandsHere,
+  fillBandHere,
   resetBands,
   resetDeltaBands,
-  setBandAt,
-  setDeltaBandAt,
   toggleMute,
   toggleSolo,
   useDraft,
 } from "../logic/draft";
-import {
-  BANDS,
-  type BandName,
-  bandNames,
-  bandOf,
-  DELTA_BANDS,
-  type DeltaBand,
-  formatGain,
-  GAIN_MAX,
-  type Layout,
-  short,
-} from "../logic/recipe";
+import { bandNames, formatGain, GAIN_MAX, type Layout, short } from "../logic/recipe";
 import { useView } from "../logic/view";
 import { useWords } from "../messages";
 import { BandChart } from "./BandChart";
@@ -55,18 +44,11 @@ export const Equalizer = memo(function Equalizer({ layout, labelOf }: Props) {
   const own = of === null ? recipe.bands : (recipe.deltas[of]?.bands ?? {});
   const changed = short({ bands: own }).bands + (of === null ? muted.length + soloed.length : 0);
   const anywhere = short({ bands: recipe.bands, deltas: recipe.deltas }).bands + muted.length + soloed.length;
-  const shownBands =
-    of === null
-      ? BANDS.map((name: BandName) => ({
-          name,
-          value: bandOf(recipe, name, layers)[layer] ?? 1,
-          set: (next: number) => setBandAt(name, layers, layer, layer, next),
-        }))
-      : DELTA_BANDS.map((name: DeltaBand) => ({
-          name,
-          value: bandHere(recipe, of, name, layers)[layer] ?? 1,
-          set: (next: number) => setDeltaBandAt(of, name, layers, layer, layer, next),
-        }));
+  const shownBands = bandsHere(of).map((name) => ({
+    name,
+    value: bandHere(recipe, of, name, layers)[layer] ?? 1,
+    set: (next: number) => fillBandHere(of, name, layers, [layer, layer], next),
+  }));
 
   return (
     <section className={classes.panel} aria-labelledby="equalizer-title">

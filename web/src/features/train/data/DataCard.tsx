@@ -7,6 +7,7 @@ import { bytes } from "@/shared/i18n/format";
 import { Button } from "@/shared/ui/Button";
 import { Card } from "@/shared/ui/Card";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
+import { useFileDrop } from "@/shared/useFileDrop";
 import { chooseDataset } from "../logic/draft";
 import frame from "../TrainPage.module.css";
 import { callOff, send, useUpload } from "../upload";
@@ -19,7 +20,6 @@ import { Facts } from "./Facts";
 import { lineErrors } from "./findingWords";
 import { LineErrors } from "./LineErrors";
 import { Shape } from "./Shape";
-import { useFileDrop } from "./useFileDrop";
 
 type Props = { dataset: Dataset | null; gone: boolean; model: string | null; length: number | null };
 
