@@ -52,7 +52,7 @@ def learn(  # noqa: PLR0917 - one parameter for each option of the command
         "dtype": dtype,
     }
     with said(as_json=False):
-        from imfine.core.train.named import learn_named
+        from imfine.core.train.named_slider import learn_named
         from imfine.core.train.slider import Slider
 
         changes = {key: value for key, value in given.items() if value is not None}

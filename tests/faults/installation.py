@@ -29,8 +29,11 @@ from imfine.settings import Settings
 
 T = TypeVar("T")
 TERMINAL = ("succeeded", "failed", "cancelled")
-# So small a model is slowed down by a second thread, and badly so on a busy machine.
-ONE_CORE = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+# So small a model is slowed down by a second thread, and badly so on a busy machine. Tests that run beside
+# each other (pytest-xdist) take different cores.
+CORES = sorted(os.sched_getaffinity(0))
+CORE = CORES[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % len(CORES)]
+ONE_CORE = f"import os; os.sched_setaffinity(0, {{{CORE}}})\n"
 SERVER = """
 from imfine.server.run import make_server
 from imfine.settings import settings

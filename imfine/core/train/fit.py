@@ -26,7 +26,6 @@ from imfine.core.models.module import DTYPES
 from imfine.core.train.held import held
 from imfine.core.train.learner import Learner, made_ready
 from imfine.core.train.loss import CHUNK
-from imfine.core.train.picture_fit import picture_activations, picture_parts, picture_working
 from imfine.core.train.plan import Plan
 from imfine.core.train.room import Need, bare, room
 from imfine.core.train.targets import targets, trainable
@@ -55,6 +54,8 @@ def need(
     frozen = sum(map(math.prod, shapes.values())) - (learned if plan.method == "full" else 0)
     weights = frozen * DTYPE_BYTES[plan.dtype] + learned * 4
     if isinstance(where, ImageLayout):
+        from imfine.core.train.picture_fit import picture_activations, picture_working  # diffusers
+
         vae = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith("vae."))
         weights += vae * (4 - DTYPE_BYTES[plan.dtype])  # it encodes in float32
         kept = picture_activations(config, where, plan)
@@ -90,6 +91,8 @@ def shapes_of(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         where = layout(config)
         if isinstance(where, ImageLayout):
+            from imfine.core.train.picture_fit import picture_parts  # diffusers
+
             module = picture_parts(config, torch.float32, with_vae=True)
         else:
             module = _built(config, where, torch.float32)

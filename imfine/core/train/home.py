@@ -15,6 +15,7 @@ from imfine.core.train import checkpoint
 from imfine.errors import Conflict
 
 CURVES = "curves.jsonl"
+SAMPLES = "samples"  # a folder: the pictures drawn on the way
 OWNER = "run"  # a file that says whose it is, where a server's run trains
 
 

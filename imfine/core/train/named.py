@@ -14,16 +14,15 @@ from typing import Any
 from imfine.core import memory
 from imfine.core.data.dataset import Dataset
 from imfine.core.data.ingest import ingest
-from imfine.core.deltas.keeping import check_name as check_adapter_name
 from imfine.core.events import Notice, Phase
-from imfine.core.models.catalog import check_name, find, layout_of
+from imfine.core.models.catalog import Card, check_name, find, layout_of
 from imfine.core.models.checksum import checksum
-from imfine.core.models.folders import ADAPTERS, converted_dir, read_origin
+from imfine.core.models.folders import converted_dir, read_origin
 from imfine.core.models.local import read_local
 from imfine.core.models.pull import pull
 from imfine.core.train import checkpoint
 from imfine.core.train.data import check_kind
-from imfine.core.train.events import ProbeResult, TrainEvent, TrainStep
+from imfine.core.train.events import ProbeResult, TrainEvent
 from imfine.core.train.fit import check_fits
 from imfine.core.train.home import Home
 from imfine.core.train.loop import Order, train
@@ -32,7 +31,6 @@ from imfine.core.train.probe import probe
 from imfine.core.train.result import free
 from imfine.core.train.room import Need
 from imfine.core.train.room import free as free_memory
-from imfine.core.train.slider import Slider, SliderResult, learn
 from imfine.errors import ModelRefused
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
@@ -99,15 +97,36 @@ def found_parent(
 
     Raises: Invalid, OutOfMemory, what catalog.find and pull raise.
     """
+    source = yield from found_source(
+        model,
+        settings,
+        lambda card: plan.check(layout_of(card)),
+        revision=revision,
+        any_folder=any_folder,
+    )
+    return source, check_fits(read_local(source.path), plan, source.id, *free_memory())
+
+
+def found_source(
+    model: str,
+    settings: Settings,
+    check: Callable[[Card], None] = lambda card: None,
+    *,
+    revision: str | None = None,
+    any_folder: bool = True,
+) -> Generator[Phase, None, Source]:
+    """Finds the model, and fetches it where it is not here yet and `check` lets it pass.
+
+    Raises: what catalog.find, `check` and pull raise.
+    """
     card = find(model, settings, any_folder=any_folder, revision=revision)
-    plan.check(layout_of(card))
+    check(card)
     if not card.ready:
         yield from pull(card, settings)
         card = find(model, settings, any_folder=any_folder, revision=revision)
     assert card.path is not None
     folder = _folder(Path(card.path), settings)
-    need = check_fits(read_local(folder), plan, card.id, *free_memory())
-    return Source(card.id, folder, checksum(folder, settings.home)), need
+    return Source(card.id, folder, checksum(folder, settings.home))
 
 
 def train_named(
@@ -134,23 +153,6 @@ def _found_in(data: Dataset) -> Iterator[Notice]:
         if each["code"] not in ("one_row", "all_equal"):
             lines = {"lines": each["lines"]} if each["lines"] else {}
             yield Notice(each["code"], each["message"], {**each["params"], **lines})
-
-
-def learn_named(
-    model: str, slider: Slider, name: str, label: Mapping[str, str] | None = None
-) -> Iterator[Phase | TrainStep | SliderResult]:
-    """Learns a knob for a model and keeps it among the home's adapters. Raises: what `learn` raises."""
-    settings = default_settings()
-    check_adapter_name(name, settings)
-    out_dir = settings.home / ADAPTERS / name
-    card = find(model, settings, any_folder=True)
-    if not card.ready:
-        yield from pull(card, settings)
-        card = find(model, settings, any_folder=True)
-    assert card.path is not None
-    folder = _folder(Path(card.path), settings)
-    parent = Source(card.id, folder, checksum(folder, settings.home))
-    yield from learn(parent, slider, out_dir, label=label)
 
 
 def estimate_named(

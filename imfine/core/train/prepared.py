@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from imfine.core.train.feed import Feed
 from imfine.core.train.learner import Learner
 from imfine.core.train.lesson import Lesson
 from imfine.core.train.packing import Pack
-from imfine.core.train.picture_learner import PictureLearner
 
 if TYPE_CHECKING:
+    from imfine.core.train.picture_learner import PictureLearner
     from imfine.core.train.step import Stepper
 
-AnyLearner = Learner | PictureLearner
+AnyLearner: TypeAlias = "Learner | PictureLearner"  # a text model's run does not import diffusers
 
 
 @dataclass(frozen=True, eq=False)

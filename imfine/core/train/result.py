@@ -25,9 +25,8 @@ from imfine.core.models.weights import INDEX, prefix_of, read_folder, read_json,
 from imfine.core.train.card import card_of
 from imfine.core.train.checkpoint import told_when_full
 from imfine.core.train.events import TrainResult
-from imfine.core.train.home import CURVES
+from imfine.core.train.home import CURVES, SAMPLES
 from imfine.core.train.learner import Parent
-from imfine.core.train.picture_samples import SAMPLES
 from imfine.core.train.prepared import AnyLearner
 from imfine.core.train.rounding import rounded
 from imfine.core.train.targets import targets

@@ -1,0 +1,45 @@
+"""What a text model's run needs: the model with what it learns, the rows as tokens. Knows no run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from accelerate import Accelerator
+
+from imfine.core.events import Notice, Phase
+from imfine.core.models.local import Local
+from imfine.core.models.module import read_tokenizer
+from imfine.core.train.data import Data, rendered
+from imfine.core.train.learner import Learner, Parent, open_learner
+from imfine.core.train.lesson import Lesson, TextLesson
+from imfine.core.train.plan import Plan
+from imfine.core.train.prepared import AnyLearner
+from imfine.core.train.tokens import Tokens, write_tokens
+
+
+def opened(  # noqa: PLR0917
+    accelerator: Accelerator, parent: Parent, local: Local, data: Data, plan: Plan, folder: Path
+) -> Iterator[Phase | Notice | tuple[AnyLearner, Lesson]]:
+    tokenizer = read_tokenizer(parent.path)
+    learner: Learner | None = None
+    for each in open_learner(parent, plan, accelerator.device):
+        if isinstance(each, Phase):
+            yield each
+        else:
+            learner = each
+    assert learner is not None, "open_learner yields the learner last"
+    length = plan.tokens(local.layout)
+    if accelerator.is_main_process:
+        yield from write_tokens(
+            folder,
+            data.rows,
+            rendered(data, tokenizer, plan, length),
+            data=data.hash,
+            model=parent.checksum,
+            length=length,
+            answers_only=plan.answers_only,
+        )
+    accelerator.wait_for_everyone()
+    lesson: Lesson = TextLesson(learner, tokenizer, Tokens(folder))
+    yield learner, lesson
