@@ -25,7 +25,8 @@ class Died(Exception):
 
 
 class Child:
-    """`python -m module`, which answers {"done"} or {"error"} for each line. One thread at a time asks it."""
+    """`python -m module`, which answers {"done"} or {"error"} for each line, and may say {"at"} before.
+    One thread at a time asks it."""
 
     def __init__(self, module: str) -> None:
         self._process = subprocess.Popen(  # noqa: S603
@@ -37,26 +38,37 @@ class Child:
 
     def ask(self, seconds: float, **task: Any) -> dict[str, Any]:
         """What it has done. Raises: Died, and the error that it answers with."""
+        self.give(**task)
+        answer = self.hear(seconds)
+        done: dict[str, Any] = answer["done"]
+        return done
+
+    def give(self, **task: Any) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            _write(self._process.stdin, json.dumps(task).encode() + b"\n")
+
+    def hear(self, seconds: float) -> dict[str, Any]:
+        """Its next line: {"at"}, how far it is, where the task tells that; {"done"}.
+
+        Raises: Died, also when the line does not come within `seconds`; the error that it answers with.
+        """
         process = self._process
-        assert process.stdin is not None
         assert process.stdout is not None
         began = time.monotonic()
         timer = threading.Timer(seconds, process.kill)
         timer.start()
         try:
-            with suppress(BrokenPipeError):
-                _write(process.stdin, json.dumps(task).encode() + b"\n")
             said = process.stdout.readline()
         finally:
             timer.cancel()
         if not said.endswith(b"\n"):
             late = time.monotonic() - began >= seconds
             raise Died(process.wait(), seconds if late else None)
-        answer = json.loads(said)
+        answer: dict[str, Any] = json.loads(said)
         if "error" in answer:
             raise ImfineError.from_json(answer["error"])
-        done: dict[str, Any] = answer["done"]
-        return done
+        return answer
 
     @property
     def alive(self) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,21 @@ class Datasets:
         finally:
             forget_unfinished(self.root)  # of a child that was killed
 
+    @contextmanager
+    def fetching(self, data: str, columns: dict[str, str] | None) -> Iterator[Callable[[], dict[str, Any]]]:
+        """What it gives tells, call by call, {"at"} a phase, and at last {"done"}: what core tells of a data
+        set that came from the Hub. Whoever leaves the block ends the work.
+
+        The calls raise: NotFound, ModelGated, NoNetwork, TooLarge, SetupError (disk), and as `store`.
+        """
+        with self._child() as child:
+            try:
+                child.give(task="fetch", data=data, root=str(self.root), columns=columns, limit=self.limit)
+                yield lambda: self._heard(child, STORE_S)
+            finally:
+                child.end()
+                forget_unfinished(self.root)
+
     def show(self, id: str, model: Path | None, length: int | None, rows: int) -> dict[str, Any]:
         """The first rows, and tokens where a text model reads them. Raises: as `store`; ModelBroken."""
         told = None if model is None else str(model)
@@ -78,14 +94,25 @@ class Datasets:
             child.kill()
 
     def _ask(self, seconds: float, **task: Any) -> dict[str, Any]:
-        child = Child("imfine.core.data")
-        self._children.add(child)
+        with self._child() as child:
+            child.give(**task)
+            done: dict[str, Any] = self._heard(child, seconds)["done"]
+            return done
+
+    def _heard(self, child: Child, seconds: float) -> dict[str, Any]:
         try:
-            return child.ask(seconds, **task)
+            return child.hear(seconds)
         except Died as died:
             if self._closed:
                 raise Unavailable("the server is stopping", remedy="try again in a moment") from died
             raise _died(died) from died
+
+    @contextmanager
+    def _child(self) -> Iterator[Child]:
+        child = Child("imfine.core.data")
+        self._children.add(child)
+        try:
+            yield child
         finally:
             self._children.discard(child)
             child.end()

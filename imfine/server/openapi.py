@@ -15,7 +15,18 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from imfine.server.context import user
-from imfine.server.routes import adapters, datasets, events, health, models, pictures, runs, session, training
+from imfine.server.routes import (
+    adapters,
+    datasets,
+    events,
+    health,
+    hub_datasets,
+    models,
+    pictures,
+    runs,
+    session,
+    training,
+)
 from imfine.server.schemas import Event
 from imfine.version import VERSION
 
@@ -27,6 +38,7 @@ GUARDED: tuple[APIRouter, ...] = (
     models.router,
     pictures.router,
     datasets.router,
+    hub_datasets.router,
     training.router,
     training.curves,
     adapters.router,

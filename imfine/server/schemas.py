@@ -903,6 +903,21 @@ class DatasetList(Out):
     items: list[Dataset]
 
 
+class HubDatasetIn(In):
+    data: str = Field(
+        min_length=1, max_length=500, description="owner/name of the Hub, with @revision and /folder"
+    )
+    columns: str | None = Field(default=None, max_length=500, description="as for data that are given")
+
+
+class FetchStep(Out):
+    """One of them."""
+
+    phase: PhaseNow | None = None
+    dataset: Dataset | None = None
+    error: ErrorBody | None = None
+
+
 class Piece(Out):
     text: str
     trained: bool

@@ -1,8 +1,9 @@
 """`python -m imfine.core.data`: one task of another process, which must neither wait nor share its memory.
 
 Reads the task as a line of JSON from its standard input and answers {"done"} or {"error"} with one on its
-standard output. A broken file or a model's template may take all time, all memory or the whole process: its
-own. The input is also the leash: when it closes, the one who asked is gone.
+standard output; a task that takes long says {"at"} before, how far it is. A broken file or a model's
+template may take all time, all memory or the whole process: its own. The input is also the leash: when it
+closes, the one who asked is gone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import os
 import resource
 import sys
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ from imfine.core.data.dataset import Dataset, open_dataset
 from imfine.core.data.ingest import ingest
 from imfine.core.data.render import Counted, preview, tokens
 from imfine.core.data.tokenizer import Tokenizer
-from imfine.errors import ImfineError, OutOfMemory
+from imfine.errors import ImfineError, OutOfMemory, TooLarge
 
 MEMORY = 4 << 30  # bytes of addresses
+TOLD_EVERY_S = 0.5
 COUNTED = 2000  # rows whose tokens are counted for a preview
 
 
@@ -32,6 +35,28 @@ def store(file: str, root: str, name: str, columns: dict[str, str] | None) -> di
         if isinstance(step, Dataset):
             return step.to_json()
     raise AssertionError("the data set comes last")
+
+
+def fetch(data: str, root: str, columns: dict[str, str] | None, limit: int) -> Iterator[dict[str, Any]]:
+    """A data set of the Hub comes here and becomes one below `root`. Yields phases, and it last.
+
+    Raises: TooLarge when its files have more than `limit` bytes; nothing of them is fetched then.
+    """
+    told = 0.0
+    for step in ingest([data], Path(root), columns=columns):
+        if isinstance(step, Dataset):
+            yield step.to_json()
+        elif step.phase == "downloading" and (step.total or 0) > limit:
+            raise TooLarge(
+                f"the files of {data} have {step.total:,} bytes, more than the {limit:,} that may be given",
+                remedy="name one of its folders (owner/name/folder), or train with it by: imfine train",
+                field="data",
+                value=data,
+                limit_bytes=limit,
+            )
+        elif (now := time.monotonic()) - told >= TOLD_EVERY_S:
+            told = now
+            yield {"at": {"phase": step.phase, "done": step.done, "total": step.total, "unit": step.unit}}
 
 
 def show(folder: str, model: str | None, length: int | None, rows: int) -> dict[str, Any]:
@@ -46,7 +71,11 @@ def show(folder: str, model: str | None, length: int | None, rows: int) -> dict[
     return {"rows": preview(dataset, tokenizer, rows), "tokens": counted.to_json(length)}
 
 
-TASKS: Mapping[str, Callable[..., dict[str, Any]]] = {"store": store, "show": show}
+TASKS: Mapping[str, Callable[..., dict[str, Any] | Iterator[dict[str, Any]]]] = {
+    "store": store,
+    "fetch": fetch,
+    "show": show,
+}
 
 
 def main() -> None:
@@ -55,7 +84,13 @@ def main() -> None:
     os.nice(5)  # live answers come first
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
-        answer = {"done": TASKS[asked.pop("task")](**asked)}
+        done = TASKS[asked.pop("task")](**asked)
+        if isinstance(done, Iterator):
+            for step in done:
+                if "at" in step:
+                    print(json.dumps(step), flush=True)
+                done = step
+        answer = {"done": done}
     except ImfineError as error:
         answer = {"error": error.to_json()}
     except MemoryError:

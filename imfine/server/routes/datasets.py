@@ -62,10 +62,11 @@ async def create(
     mapping = None if columns is None else parse_columns(columns)
     async with received(request, ctx.datasets.upload, ctx.datasets.limit, too_large) as upload:
         about = await run_sync(ctx.datasets.store, upload.path, name, mapping)
-    return Json(await run_sync(_kept, ctx, about), status_code=201)
+    return Json(await run_sync(registered, ctx, about), status_code=201)
 
 
-def _kept(ctx: Context, about: dict[str, Any]) -> dict[str, Any]:
+def registered(ctx: Context, about: dict[str, Any]) -> dict[str, Any]:
+    """The data set that core has stored, in the database from now on. Raises: Conflict."""
     with ctx.store.writing, ctx.store.write() as connection:
         if not ctx.datasets.folder(about["hash"]).is_dir():
             raise Conflict("the data set was deleted while it was given", remedy="give it once more")

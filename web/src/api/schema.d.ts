@@ -414,6 +414,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/hub": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take data from the Hub
+         * @description The server fetches it with its own HF_TOKEN. What is wrong from the start is an error's status; what
+         *     goes wrong later is the last line. A client that leaves ends the work; what has come stays in the Hub's
+         *     cache, so that asking again goes on from there.
+         */
+        post: operations["fetch_api_datasets_hub_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/train/estimate": {
         parameters: {
             query?: never;
@@ -929,6 +951,15 @@ export interface components {
         };
         Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["TrainStepsEvent"] | components["schemas"]["EvaluatedEvent"] | components["schemas"]["SampledEvent"] | components["schemas"]["SavedEvent"] | components["schemas"]["RunTrainResultEvent"] | components["schemas"]["RunProbeResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
         /**
+         * FetchStep
+         * @description One of them.
+         */
+        FetchStep: {
+            phase: components["schemas"]["PhaseNow"] | null;
+            dataset: components["schemas"]["Dataset"] | null;
+            error: components["schemas"]["ErrorBody"] | null;
+        };
+        /**
          * Finding
          * @description What one should know of the data; not an error.
          */
@@ -1034,6 +1065,19 @@ export interface components {
         Health: {
             /** Ok */
             ok: boolean;
+        };
+        /** HubDatasetIn */
+        HubDatasetIn: {
+            /**
+             * Data
+             * @description owner/name of the Hub, with @revision and /folder
+             */
+            data: string;
+            /**
+             * Columns
+             * @description as for data that are given
+             */
+            columns?: string | null;
         };
         /**
          * ImageIn
@@ -4872,6 +4916,121 @@ export interface operations {
             };
             /** @description a part of the service is away; try again */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    fetch_api_datasets_hub_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HubDatasetIn"];
+            };
+        };
+        responses: {
+            /** @description lines of JSON, each a FetchStep: phases, and last the data set or an error */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                    "application/json": components["schemas"]["FetchStep"];
+                };
+            };
+            /** @description no token, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a foreign host or origin, or a gated model */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description nothing of this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description contradicts what is already there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a field holds a value that cannot be used */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description the model has to be fetched, and the Hub cannot be reached */
+            424: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description too many wrong tokens */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description a part of the service is away; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description there is no room on the disk */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
