@@ -4,7 +4,7 @@ With `--pictures`: to its first preview and its picture.
 Starts an `imfine up` with a home of its own and the starter warm. A move asks the same prompt with a recipe
 never seen before, in the place of the run before; a third of the moves come when an answer has gone on for
 long (a picture is done), the others while it has just begun. Knows no browser:
-`web/e2e/tests/latency.test.ts` measures there.
+`web/e2e/latency.ts` measures there.
 """
 
 from __future__ import annotations

@@ -48,13 +48,14 @@ CHECKS = [
 ]
 WEB_UNIT = Suite("web", ["npx", "vitest", "run", "--reporter=default", "--reporter=junit"], WEB)
 WEB_UNIT.command.append("--outputFile={report}")
-FAST = [Suite("python", ["pytest", "-m", "not slow", "--junitxml={report}"]), WEB_UNIT]
+# A process a core, each with one thread; the memory is what more than eight would lack.
+PARALLEL = ["--numprocesses=logical", "--maxprocesses=8", "--dist=worksteal"]
+PYTEST = ["env", "OMP_NUM_THREADS=1", "pytest", *PARALLEL, "--junitxml={report}"]
+FAST = [Suite("python", [*PYTEST, "-m", "not slow"]), WEB_UNIT]
 WHOLE = [
-    Suite("python", ["pytest", "--junitxml={report}"]),
+    Suite("python", PYTEST),
     WEB_UNIT,
-    Suite(
-        "python, on RabbitMQ and MariaDB", ["pytest", "--backend=services", "--junitxml={report}"], ROOT, True
-    ),
+    Suite("python, on RabbitMQ and MariaDB", [*PYTEST, "--backend=services"], ROOT, True),
     Suite("browsers: types", ["npx", "tsc"], WEB / "e2e"),
     Suite("browsers", ["env", "REPORT={report}", "npm", "test", "--silent"], WEB / "e2e"),
 ]

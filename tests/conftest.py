@@ -25,7 +25,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def wanted(item: pytest.Item) -> bool:
         if not services:
             return item.get_closest_marker("services") is None
-        return bool({"database_url", "backend", "shared_backend"} & set(getattr(item, "fixturenames", ())))
+        return item.get_closest_marker("embedded") is None and bool(
+            {"database_url", "backend", "shared_backend"} & set(getattr(item, "fixturenames", ()))
+        )
 
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
     items[:] = [item for item in items if wanted(item)]

@@ -92,6 +92,7 @@ def test_from_the_first_state_to_the_last(shared: Installation) -> None:
     assert [says["prompt"], says["recipe"], says["seed"]] == ["a red apple", {"attn": 1.5}, 8]
 
 
+@pytest.mark.embedded
 def test_a_run_made_again_paints_the_same_files(shared: Installation) -> None:
     """The original's from the first time on. The tuned model's once it is painted alone: with the original
     beside it the batch is another, and the last bits are."""
@@ -113,6 +114,7 @@ def test_a_move_takes_the_place_of_the_one_before(shared: Installation) -> None:
     check(shared, shared.wait_state(second, "succeeded", seconds=5))
 
 
+@pytest.mark.embedded
 def test_a_picture_is_cancelled_at_the_next_step_and_stays_so(shared: Installation) -> None:
     run = shared.paint(steps=STEPS)
     shared.wait_preview(run)
@@ -169,6 +171,7 @@ def test_a_server_without_room_that_goes_away_during_an_upload(alone: Installati
     assert worker.wait(10) == 0
 
 
+@pytest.mark.embedded
 def test_sigterm_gives_the_run_back_within_its_ten_seconds(alone: Installation) -> None:
     alone.start()
     run = alone.paint(steps=STEPS)
@@ -182,6 +185,7 @@ def test_sigterm_gives_the_run_back_within_its_ten_seconds(alone: Installation) 
     alone.wait_state(run, "cancelled", seconds=20)
 
 
+@pytest.mark.embedded
 def test_words_go_on_while_a_picture_is_painted(shared: Installation, tiny: Path) -> None:
     shutil.copytree(tiny, shared.home / "models" / "tiny")
     run = shared.paint(steps=STEPS)
@@ -192,6 +196,7 @@ def test_words_go_on_while_a_picture_is_painted(shared: Installation, tiny: Path
     shared.wait_state(run, "cancelled", seconds=3)
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize(
     ("more", "field", "remedy"),
     [
@@ -216,5 +221,6 @@ def test_what_cannot_be_painted_is_refused(
     assert remedy in error["remedy"]
 
 
+@pytest.mark.embedded
 def test_a_prompt_in_emoji_is_painted(shared: Installation) -> None:
     check(shared, shared.wait_state(shared.paint(prompt="🍎🔥👩‍🚀"), "succeeded"))

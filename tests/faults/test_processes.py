@@ -119,6 +119,7 @@ def test_a_worker_that_is_stopped_gives_its_run_to_another(installation):
     assert (found["attempt"], found["worker"] == working) == (2, False)
 
 
+@pytest.mark.embedded
 def test_two_on_one_home_or_one_port(installation, tmp_path):
     installation.start()
     second = Installation(installation.home, installation.environment)

@@ -37,6 +37,7 @@ def test_an_answer_from_the_first_state_to_the_last(shared):
     assert [event["id"] for event in events] == sorted({event["id"] for event in events})
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("sampling", [{"greedy": True}, {"temperature": 1.0, "top_p": 0.9}])
 def test_a_run_made_again_is_identical_and_both_say_what_they_were_made_with(shared, sampling):
     first = shared.wait_state(shared.submit(sampling={**sampling, "max_new_tokens": 30}), "succeeded")
@@ -141,6 +142,7 @@ def test_many_runs_at_once_are_all_answered(shared):
         assert shared.wait_state(run, "succeeded", seconds=60)["attempt"] == 1
 
 
+@pytest.mark.embedded
 def test_a_model_that_cannot_be_read_fails_its_run_and_nothing_else(shared):
     pid = shared.child("live").pid
     whole = (shared.home / "models" / "tiny" / "model.safetensors").read_bytes()
@@ -164,6 +166,7 @@ def test_a_model_that_cannot_be_read_fails_its_run_and_nothing_else(shared):
     assert shared.child("live").pid == pid
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_model_that_breaks_while_its_run_waits_fails_it_with_the_reason(shared, tiny, damage):
     """The server found it whole; what the worker opens is another file."""
@@ -188,6 +191,7 @@ def test_a_model_that_breaks_while_its_run_waits_fails_it_with_the_reason(shared
     assert shared.child("live").pid == worker.pid
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize(
     "data",
     [

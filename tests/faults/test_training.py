@@ -13,7 +13,11 @@ from typing import Any
 
 import psutil
 import pytest
-from installation import Installation, types, wait_for
+from installation import TERMINAL, Installation, types, wait_for
+
+# Several starts of torch, by processes that are nice to whatever else the machine does.
+pytestmark = pytest.mark.timeout(600)
+PATIENCE = 240.0
 
 TEXT = "\n\n".join(
     f"The {i}th ship sailed before the wind, and nobody on the shore knew where it would land."
@@ -32,9 +36,17 @@ PLAN = {
 
 
 @pytest.fixture
-def ready(installation: Installation) -> Installation:
-    installation.start()
-    return installation
+def ready(shared: Installation) -> Iterator[Installation]:
+    """One for all tests that let it run. What a test has asked for has ended when the next one begins."""
+    before = set(unfinished(shared))
+    yield shared
+    for run in set(unfinished(shared)) - before:
+        shared.cancel(run)
+        shared.wait_state(run, *TERMINAL, seconds=PATIENCE)
+
+
+def unfinished(there: Installation) -> list[str]:
+    return [each["id"] for each in there.get("/api/runs").json()["items"] if each["state"] not in TERMINAL]
 
 
 def begin(there: Installation, name: str, resumes: str | None = None, **plan: Any) -> str:
@@ -63,27 +75,27 @@ def wait_event(there: Installation, run_id: str, kind: str, attempt: int = 1) ->
     raise AssertionError(f"run {run_id} ended without {kind}")
 
 
-def folders(there: Installation) -> set[str]:
+def folders(there: Installation, name: str) -> set[str]:
     """Without the file that is locked while a model is written, which stays."""
     made = (path.name for path in (there.home / "models").iterdir())
-    return {name for name in made if "mine" in name and not name.endswith(".lock")}
+    return {each for each in made if name in each and not each.endswith(".lock")}
 
 
 def test_a_model_comes_of_it_and_answers(ready: Installation) -> None:
-    run = begin(ready, "mine")
-    ended = ready.wait_state(run, "succeeded", seconds=120)
-    assert (ended["result"]["model"], ended["result"]["reason"]) == ("mine", "steps")
+    run = begin(ready, "first")
+    ended = ready.wait_state(run, "succeeded", seconds=PATIENCE)
+    assert (ended["result"]["model"], ended["result"]["reason"]) == ("first", "steps")
     log = ready.log(run)
     assert [i for each in log if each["type"] == "train_steps" for i in each["step"]] == list(range(1, 21))
     assert types(log)[-2:] == ["train_result", "succeeded"]
-    assert "mine" in {card["id"] for card in ready.get("/api/models").json()["items"]}
-    answer = ready.submit(4, model="mine", prompt="The ship")
-    assert ready.wait_state(answer, "succeeded", seconds=60)["result"]["lanes"][0]["text"]
-    assert folders(ready) == {"mine"}
+    assert "first" in {card["id"] for card in ready.get("/api/models").json()["items"]}
+    answer = ready.submit(4, model="first", prompt="The ship")
+    assert ready.wait_state(answer, "succeeded", seconds=PATIENCE)["result"]["lanes"][0]["text"]
+    assert folders(ready, "first") == {"first"}
 
 
 def test_a_process_that_is_killed_goes_on_from_its_checkpoint(ready: Installation) -> None:
-    run = begin(ready, "mine", steps=400)
+    run = begin(ready, "killed", steps=400)
     wait_event(ready, run, "saved")
     assert child(ready).nice() == 19  # live answers come first
     group = Path(f"/proc/{ready.child('batch').pid}/autogroup")
@@ -92,7 +104,7 @@ def test_a_process_that_is_killed_goes_on_from_its_checkpoint(ready: Installatio
     wait_for(lambda: ready.run(run)["attempt"] == 2, 30)
     wait_event(ready, run, "train_steps", attempt=2)
     ready.http.post(f"/api/runs/{run}/save")
-    ended = ready.wait_state(run, "succeeded", seconds=60)
+    ended = ready.wait_state(run, "succeeded", seconds=PATIENCE)
     assert ended["result"]["reason"] == "stopped"
     steps = [
         i
@@ -104,46 +116,51 @@ def test_a_process_that_is_killed_goes_on_from_its_checkpoint(ready: Installatio
     assert steps == list(range(steps[0], ended["result"]["steps"] + 1))
 
 
-def test_a_stop_leaves_a_checkpoint_and_the_run_goes_on_after_it(ready: Installation) -> None:
-    run = begin(ready, "mine", steps=2000, save_every=2000)
-    wait_event(ready, run, "train_steps")
-    ready.stop()
-    assert any(path.name.startswith("step-") for path in (ready.home / "models" / ".mine.train").iterdir())
-    ready.start()
-    wait_event(ready, run, "train_steps", attempt=2)
-    told = next(each for each in ready.follow(run) if (each["type"], each["attempt"]) == ("train_steps", 2))
+def test_a_stop_leaves_a_checkpoint_and_the_run_goes_on_after_it(installation: Installation) -> None:
+    installation.start()
+    run = begin(installation, "mine", steps=2000, save_every=2000)
+    wait_event(installation, run, "train_steps")
+    installation.stop()
+    assert any(
+        path.name.startswith("step-") for path in (installation.home / "models" / ".mine.train").iterdir()
+    )
+    installation.start()
+    wait_event(installation, run, "train_steps", attempt=2)
+    told = next(
+        each for each in installation.follow(run) if (each["type"], each["attempt"]) == ("train_steps", 2)
+    )
     assert told["step"][0] > 1
-    ready.cancel(run)
-    ready.wait_state(run, "cancelled")
+    installation.cancel(run)
+    installation.wait_state(run, "cancelled")
 
 
-@pytest.mark.timeout(480)  # several starts of torch
+@pytest.mark.embedded
 def test_a_run_that_was_paused_and_gone_on_with_is_one_that_was_not(ready: Installation) -> None:
     asked = {"steps": 60, "save_every": 50, "eval_every": 20, "dtype": "float32", "samples": ["The ship"]}
-    straight = begin(ready, "mine-straight", **asked)
-    ready.wait_state(straight, "succeeded", seconds=150)
-    first = begin(ready, "mine", **asked)
+    straight = begin(ready, "paused-straight", **asked)
+    ready.wait_state(straight, "succeeded", seconds=PATIENCE)
+    first = begin(ready, "paused", **asked)
     wait_event(ready, first, "train_steps")
     ready.http.post(f"/api/runs/{first}/pause")
     ready.wait_state(first, "cancelled")
     step = ready.run(first)["resumable"]["step"]
     assert 0 < step < 60
-    assert folders(ready) == {"mine-straight", ".mine.train"}
-    second = begin(ready, "mine", resumes=first, **asked)
-    ended = ready.wait_state(second, "succeeded", seconds=150)
+    assert folders(ready, "paused") == {"paused-straight", ".paused.train"}
+    second = begin(ready, "paused", resumes=first, **asked)
+    ended = ready.wait_state(second, "succeeded", seconds=PATIENCE)
     assert ended["result"]["steps"] == 60
-    assert (ready.run(first)["resumable"], folders(ready)) == (None, {"mine-straight", "mine"})
-    assert weights(ready, "mine") == weights(ready, "mine-straight")
-    assert curve(ready, "mine") == curve(ready, "mine-straight")
+    assert (ready.run(first)["resumable"], folders(ready, "paused")) == (None, {"paused-straight", "paused"})
+    assert weights(ready, "paused") == weights(ready, "paused-straight")
+    assert curve(ready, "paused") == curve(ready, "paused-straight")
     assert points(ready, second) == points(ready, straight)
     log = ready.log(second)
     assert [each["from"] for each in log if each["type"] == "restart"] == [step]
     assert log[1]["type"] == "evaluated"  # its log begins with what the first one told
 
 
-@pytest.mark.timeout(480)  # several starts of torch
+@pytest.mark.embedded
 def test_a_run_that_dies_again_and_again_fails_and_goes_on_with_what_would_fit(ready: Installation) -> None:
-    run = begin(ready, "mine", steps=400)
+    run = begin(ready, "dying", steps=400)
     for attempt in (1, 2, 3):
         wait_event(ready, run, "saved", attempt)
         child(ready).kill()
@@ -152,13 +169,13 @@ def test_a_run_that_dies_again_and_again_fails_and_goes_on_with_what_would_fit(r
     change = ended["error"]["params"]["change"]
     assert change == {"checkpointing": True}
     step = ended["resumable"]["step"]
-    again = begin(ready, "mine", steps=step + 3, resumes=run, **change)
-    ended = ready.wait_state(again, "succeeded", seconds=150)
+    again = begin(ready, "dying", steps=step + 3, resumes=run, **change)
+    ended = ready.wait_state(again, "succeeded", seconds=PATIENCE)
     assert ended["result"]["steps"] == step + 3
-    assert folders(ready) == {"mine"}
+    assert folders(ready, "dying") == {"dying"}
 
 
-@pytest.mark.timeout(480)  # several starts of torch
+@pytest.mark.embedded
 def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(installation: Installation) -> None:
     models = installation.home / "models"
     shutil.rmtree(models)
@@ -170,13 +187,13 @@ def test_a_full_disk_leaves_the_last_checkpoint_to_go_on_from(installation: Inst
         with (models / "ballast").open("wb") as ballast, suppress(OSError):
             while True:
                 ballast.write(b"x" * (1 << 16))
-        ended = installation.wait_state(run, "failed", seconds=60)
+        ended = installation.wait_state(run, "failed", seconds=PATIENCE)
         assert ended["error"]["code"] == "setup"
         assert "disk" in ended["error"]["message"]
         step = ended["resumable"]["step"]
         (models / "ballast").unlink()
         again = begin(installation, "mine", steps=step + 3, resumes=run)
-        assert installation.wait_state(again, "succeeded", seconds=150)["result"]["steps"] == step + 3
+        assert installation.wait_state(again, "succeeded", seconds=PATIENCE)["result"]["steps"] == step + 3
         installation.end()
 
 
@@ -209,18 +226,21 @@ def points(there: Installation, run: str) -> list[tuple[str, ...]]:
     return [tuple(row[name] for name in names) for row in found]
 
 
+@pytest.mark.embedded
 def test_cancel_leaves_nothing(ready: Installation) -> None:
-    run = begin(ready, "mine", steps=5000)
+    run = begin(ready, "cancelled", steps=5000)
     wait_event(ready, run, "saved")
     ready.cancel(run)
     ready.wait_state(run, "cancelled")
-    assert folders(ready) == set()
+    assert folders(ready, "cancelled") == set()
     assert not [each for each in ready.children() if "imfine.jobs.child" in each.cmdline()]
 
 
+@pytest.mark.embedded
 def test_a_probe_tells_how_long_it_takes_and_leaves_nothing(ready: Installation) -> None:
+    before = {path.name for path in (ready.home / "models").iterdir()}
     run = ask(ready, kind="probe", plan=PLAN)
-    ended = ready.wait_state(run, "succeeded", seconds=90)
+    ended = ready.wait_state(run, "succeeded", seconds=PATIENCE)
     told = ended["result"]
     assert (told["type"], told["steps"], told["rows"], told["held_out"]) == ("probe_result", 20, 9, 1)
     assert told["evaluations"] == 11
@@ -228,14 +248,15 @@ def test_a_probe_tells_how_long_it_takes_and_leaves_nothing(ready: Installation)
     assert told["seconds"] == pytest.approx(parts)
     assert {"phase", "probe_result"} <= set(types(ready.log(run)))
     assert not list((ready.home / "probes").glob("*"))
-    assert folders(ready) == set()
+    assert {path.name for path in (ready.home / "models").iterdir()} == before
 
 
+@pytest.mark.embedded
 def test_a_newer_probe_takes_the_place_of_one_that_runs(ready: Installation) -> None:
     slow = ask(ready, kind="probe", plan={**PLAN, "batch": 64, "accumulation": 16, "length": 256})
     wait_event(ready, slow, "phase")
     quick = ask(ready, kind="probe", plan=PLAN, replaces=slow)
     ready.wait_state(slow, "cancelled")
-    ready.wait_state(quick, "succeeded", seconds=90)
+    ready.wait_state(quick, "succeeded", seconds=PATIENCE)
     assert not list((ready.home / "probes").glob("*"))
     assert not [each for each in ready.children() if "imfine.jobs.child" in each.cmdline()]

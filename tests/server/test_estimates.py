@@ -12,6 +12,8 @@ from starlette.testclient import TestClient
 
 from imfine.server import estimates
 
+pytestmark = pytest.mark.embedded
+
 
 def estimate(client: Any, **more: Any) -> Any:
     return client.post("/api/train/estimate", json={"model": "gpt2-classics", **more})

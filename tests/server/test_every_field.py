@@ -12,6 +12,8 @@ import pytest
 from serving import Queue, ask
 from starlette.testclient import TestClient
 
+pytestmark = pytest.mark.embedded
+
 WHOLE = ask(
     messages=[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
     revision="main",

@@ -13,6 +13,8 @@ from starlette.testclient import TestClient
 
 from imfine.server.context import Context
 
+pytestmark = pytest.mark.embedded
+
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:

@@ -22,6 +22,8 @@ from imfine.core import events as core
 from imfine.server import auth
 from imfine.settings import Settings
 
+pytestmark = pytest.mark.embedded
+
 ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads((ROOT / "web" / "openapi.json").read_text())
 

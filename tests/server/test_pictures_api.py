@@ -17,6 +17,8 @@ from starlette.testclient import TestClient
 from imfine.core.image import png
 from imfine.server.context import Context
 
+pytestmark = pytest.mark.embedded
+
 SAYS: dict[str, Any] = {
     "model": "emoji-diffusion",
     "revision": "1",
