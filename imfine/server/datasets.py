@@ -70,12 +70,15 @@ class Datasets:
                 child.end()
                 forget_unfinished(self.root)
 
-    def show(self, id: str, model: Path | None, length: int | None, rows: int) -> dict[str, Any]:
-        """The first rows, and tokens where a text model reads them. Raises: as `store`; ModelBroken."""
-        told = None if model is None else str(model)
-        return self._ask(
-            SHOW_S, task="show", folder=str(self.folder(id)), model=told, length=length, rows=rows
-        )
+    def show(
+        self, id: str, model: Path | None, length: int | None, rows: int, pixels: int | None
+    ) -> dict[str, Any]:
+        """The first rows; tokens where a text model reads them, counts where pictures are cut to `pixels`.
+
+        Raises: as `store`; ModelBroken.
+        """
+        told = {"folder": str(self.folder(id)), "model": None if model is None else str(model)}
+        return self._ask(SHOW_S, task="show", **told, length=length, rows=rows, pixels=pixels)
 
     def folder(self, id: str) -> Path:
         return self.root / id

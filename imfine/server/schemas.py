@@ -737,6 +737,7 @@ class Layout(Out):
     architecture: str
     layers: int = Field(description="bands: layers of a text model, blocks of an image model")
     band_names: list[str] = Field(description="in the order of a recipe's bands")
+    trainable_bands: list[str] = Field(description="those of them with ATTN or MLP matrices: what can learn")
     knobs: list[str]
     image: ImageLayout | None = Field(description="of an image model")
     heads: int | None
@@ -947,9 +948,19 @@ class TokenCount(Out):
     findings: list[Finding]
 
 
+class PictureCount(Out):
+    """Of all pictures."""
+
+    rows: int
+    captioned: int
+    pixels: int = Field(description="as asked")
+    findings: list[Finding]
+
+
 class DatasetPreview(Out):
     rows: list[RowPreview]
     tokens: TokenCount | None = Field(description="null without a text model")
+    pictures: PictureCount | None = Field(description="of pictures, where `pixels` was asked")
 
 
 # ---------------------------------------------------------------- session, workers, health

@@ -99,6 +99,7 @@ class ImageLayout:
             "family": "stable-diffusion",
             "architecture": "StableDiffusionPipeline",
             "band_names": list(self.band_names),
+            "trainable_bands": list(self.band_names),
             "knobs": ["eps", "attn", "mlp", "tone", "style"],
             "image": IMAGE,
             **same,

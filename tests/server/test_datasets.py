@@ -364,6 +364,12 @@ def test_pictures(client: TestClient, reader: str) -> None:
     path = f"/api/datasets/{found['id']}"
     shown = client.get(f"{path}/preview").json()["rows"]
     assert [row["pieces"][0]["text"] for row in shown] == ["a dog", "고양이"]
+    assert client.get(f"{path}/preview").json()["pictures"] is None
+    counted = client.get(f"{path}/preview", params={"pixels": 8}).json()["pictures"]
+    assert (counted["rows"], counted["captioned"], counted["pixels"]) == (2, 2, 8)
+    [small] = counted["findings"]
+    assert (small["code"], small["params"]) == ("too_small", {"pixels": 8, "rows": 2, "count": 2})
+    assert client.get(f"{path}/preview", params={"pixels": 7}).json()["error"]["field"] == "pixels"
     picture = client.get(shown[0]["picture"]["url"])
     assert (picture.status_code, picture.content) == (200, png())
     assert picture.headers["content-type"] == "image/png"

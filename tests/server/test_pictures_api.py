@@ -161,7 +161,7 @@ def test_a_models_page_tells_what_it_draws(client: TestClient) -> None:
     assert layout["heads"] is None
     text = client.get("/api/models/tiny").json()
     assert text["card"]["kind"] == text["layout"]["kind"] == "text"
-    assert text["layout"]["band_names"] == ["0", "1", "2", "3"]
+    assert text["layout"]["band_names"] == text["layout"]["trainable_bands"] == ["0", "1", "2", "3"]
     assert text["layout"]["image"] is None
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from imfine.core.data.dataset import Dataset, open_dataset
 from imfine.core.data.ingest import ingest
+from imfine.core.data.picture_counts import count
 from imfine.core.data.render import Counted, preview, tokens
 from imfine.core.data.tokenizer import Tokenizer
 from imfine.errors import ImfineError, OutOfMemory, TooLarge
@@ -59,16 +60,21 @@ def fetch(data: str, root: str, columns: dict[str, str] | None, limit: int) -> I
             yield {"at": {"phase": step.phase, "done": step.done, "total": step.total, "unit": step.unit}}
 
 
-def show(folder: str, model: str | None, length: int | None, rows: int) -> dict[str, Any]:
-    """The first rows; with a model's folder, as it reads them, and the tokens of the first COUNTED rows."""
+def show(folder: str, model: str | None, length: int | None, rows: int, pixels: int | None) -> dict[str, Any]:
+    """The first rows; with a model's folder, as it reads them, and the tokens of the first COUNTED rows. Of
+    pictures: how they are when cut to `pixels` a side."""
     dataset = open_dataset(Path(folder))
-    if model is None or dataset.kind == "image":
-        return {"rows": preview(dataset, None, rows), "tokens": None}
+    if dataset.kind == "image":
+        pictures = None if pixels is None else count(dataset, pixels).to_json()
+        return {"rows": preview(dataset, None, rows), "tokens": None, "pictures": pictures}
+    if model is None:
+        return {"rows": preview(dataset, None, rows), "tokens": None, "pictures": None}
     assert length is not None
     tokenizer = Tokenizer(Path(model))
     [*_, counted] = tokens(dataset, tokenizer, max_length=length, first=COUNTED)
     assert isinstance(counted, Counted)
-    return {"rows": preview(dataset, tokenizer, rows), "tokens": counted.to_json(length)}
+    shown = preview(dataset, tokenizer, rows)
+    return {"rows": shown, "tokens": counted.to_json(length), "pictures": None}
 
 
 TASKS: Mapping[str, Callable[..., dict[str, Any] | Iterator[dict[str, Any]]]] = {

@@ -22,6 +22,7 @@ MESSAGES = {
     "no_answer": "rows without an answer, left out: {count:,}",
     "empty_captions": "pictures with an empty caption: {count:,}",
     "no_caption": "pictures without a caption: {count:,}",
+    "too_small": "pictures with a side below {pixels:,} pixels, to be enlarged: {count:,} of {rows:,}",
     "skipped_files": "files left out: {count:,}",
     "unused_fields": "not used: {fields}",
     "too_long": "rows cut at {max_length:,} tokens: {count:,} of {rows:,}",

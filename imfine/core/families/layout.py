@@ -83,6 +83,11 @@ class Layout:
         """In the order of a recipe's bands."""
         return tuple(band.name for band in self.bands)
 
+    @cached_property
+    def trainable_bands(self) -> tuple[str, ...]:
+        """Names of the bands with matrices to train: the others hold convolutions and norms only."""
+        return tuple(band.name for band in self.bands if band.matrices)
+
     def names_of(self, point: str) -> tuple[str, ...]:
         """The recipe's points that all multiply this one: o1 is turned by o1 and by o."""
         return (point, point[0]) if point in SIDED else (point,)
@@ -112,6 +117,7 @@ class Layout:
             "kind": self.kind,
             "knobs": list(self.knobs),
             "band_names": list(self.band_names),
+            "trainable_bands": list(self.trainable_bands),
             "family": self.family,
             "architecture": self.architecture,
             "layers": self.layers,

@@ -198,12 +198,11 @@ class Plan:
             raise refused("length", self.length, fact, f"give at most {layout.context_length}")
 
     def _check_pictures(self, layout: ImageLayout) -> None:
-        trainable = [band.name for band in layout.bands if band.matrices]
         for block in self.blocks or ():
-            if block not in trainable:
+            if block not in layout.trainable_bands:
                 known = block in layout.band_names
                 fact = "has no attention and no MLP" if known else "is not a block of the model"
-                raise refused("blocks", block, fact, f"name some of {', '.join(trainable)}")
+                raise refused("blocks", block, fact, f"name some of {', '.join(layout.trainable_bands)}")
         multiple = layout.multiple_of
         if self.resolution is not None and self.resolution % multiple:
             near = max(multiple, round(self.resolution / multiple) * multiple)

@@ -103,18 +103,23 @@ def show(id: DatasetId, ctx: Ctx) -> Json:
 def preview(
     id: DatasetId,
     ctx: Ctx,
+    *,
     model: Annotated[str | None, Query(min_length=1, max_length=500, description="a text model")] = None,
     length: Annotated[
         int | None,
         Query(ge=1, le=1 << 20, description="tokens of a row that are read; else what the model can"),
     ] = None,
+    pixels: Annotated[
+        int | None, Query(ge=8, le=2048, description="of pictures: the side to which they are cut")
+    ] = None,
     rows: Annotated[int, Query(ge=1, le=20)] = 3,
 ) -> Json:
     """The pieces of a row joined are its text; those that are trained are marked (answers only). With a
-    model: its own chat template, and the tokens of the first 2,000 rows."""
+    model: its own chat template, and the tokens of the first 2,000 rows. Pictures come as they were given; a
+    model sees the middle of each as a square, upright, on white where it is transparent."""
     dataset = _find(ctx, id)
     folder, longest = (None, None) if model is None else _reader(ctx, dataset, model)
-    shown = ctx.datasets.show(id, folder, length or longest, rows)
+    shown = ctx.datasets.show(id, folder, length or longest, rows, pixels)
     for row in shown["rows"]:
         if "picture" in row:
             row["picture"]["url"] = f"/api/datasets/{id}/pictures/{row['picture'].pop('file')}"

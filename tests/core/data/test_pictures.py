@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from given import codes, given, jsonl, picture, rows, stored, zipped
 
+from imfine.core.data.picture_counts import count
 from imfine.core.data.rows import Picture
 from imfine.errors import DataError, Invalid
 
@@ -97,6 +98,22 @@ def test_captions_that_are_empty_or_missing_are_told(tmp_path: Path) -> None:
     assert [row.caption for row in rows(dataset) if isinstance(row, Picture)] == ["", "", "c"]
     assert codes(dataset)["empty_captions"]["params"]["files"] == ["a.png"]
     assert codes(dataset)["no_caption"]["params"]["files"] == ["b.png"]
+
+
+def test_pictures_below_a_resolution_are_counted_and_named(tmp_path: Path) -> None:
+    listed = jsonl([{"file_name": "b.png", "text": "b"}, {"file_name": "a.png", "text": ""}])
+    members = {
+        "metadata.jsonl": listed,
+        "a.png": picture((64, 63)),
+        "b.png": picture((64, 64)),
+        "c.png": picture((200, 9)),
+    }
+    dataset = given(tmp_path, "set.zip", zipped(members))
+    counted = count(dataset, 64)
+    assert (counted.rows, counted.captioned) == (3, 1)
+    [small] = counted.findings
+    assert (small.code, small.lines) == ("too_small", [2, 3])  # a is on line 2, c the third picture
+    assert count(dataset, 9).findings == []
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,7 @@ def test_bands_have_the_communitys_names() -> None:
         *("IN01", "IN02", "IN04", "IN05", "IN07", "IN08", "M00"),
         *(f"OUT{i:02}" for i in range(3, 12)),
     ]
+    assert first.to_json()["trainable_bands"] == [*attending, "TE"]
     xl = layout(
         {
             "_class_name": "StableDiffusionXLPipeline",

@@ -386,7 +386,8 @@ export interface paths {
         /**
          * The first rows, as a model reads them
          * @description The pieces of a row joined are its text; those that are trained are marked (answers only). With a
-         *     model: its own chat template, and the tokens of the first 2,000 rows.
+         *     model: its own chat template, and the tokens of the first 2,000 rows. Pictures come as they were given; a
+         *     model sees the middle of each as a square, upright, on white where it is transparent.
          */
         get: operations["preview_api_datasets__id__preview_get"];
         put?: never;
@@ -749,6 +750,8 @@ export interface components {
             rows: components["schemas"]["RowPreview"][];
             /** @description null without a text model */
             tokens: components["schemas"]["TokenCount"] | null;
+            /** @description of pictures, where `pixels` was asked */
+            pictures: components["schemas"]["PictureCount"] | null;
         };
         /**
          * Delta
@@ -1295,6 +1298,11 @@ export interface components {
              * @description in the order of a recipe's bands
              */
             band_names: string[];
+            /**
+             * Trainable Bands
+             * @description those of them with ATTN or MLP matrices: what can learn
+             */
+            trainable_bands: string[];
             /** Knobs */
             knobs: string[];
             /** @description of an image model */
@@ -1535,6 +1543,23 @@ export interface components {
             total: number | null;
             /** Unit */
             unit: string;
+        };
+        /**
+         * PictureCount
+         * @description Of all pictures.
+         */
+        PictureCount: {
+            /** Rows */
+            rows: number;
+            /** Captioned */
+            captioned: number;
+            /**
+             * Pixels
+             * @description as asked
+             */
+            pixels: number;
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
         };
         /** PictureEvent */
         PictureEvent: {
@@ -4749,6 +4774,8 @@ export interface operations {
                 model?: string | null;
                 /** @description tokens of a row that are read; else what the model can */
                 length?: number | null;
+                /** @description of pictures: the side to which they are cut */
+                pixels?: number | null;
                 rows?: number;
             };
             header?: never;
