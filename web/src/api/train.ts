@@ -12,6 +12,8 @@ type S = components["schemas"];
 export type Dataset = S["Dataset"];
 export type DatasetPreview = S["DatasetPreview"];
 export type Finding = S["Finding"];
+export type RowPreview = S["RowPreview"];
+export type SampledPicture = S["SampledPicture"];
 /** How it is trained, as it is asked for; whatever is left out is core's own. */
 export type PlanJson = Partial<S["PlanIn"]>;
 export type TrainResult = S["TrainResultEvent"];
@@ -36,6 +38,18 @@ export const datasetsQuery = queryOptions({
   queryFn: ({ signal }) => body(api.GET("/api/datasets", { signal })).then(({ items }) => items),
   staleTime: 30_000,
 });
+
+/** The first pictures, and how all of them are when they are cut to `pixels` a side; null: it is not known to what. */
+export function picturePreviewQuery(id: string, pixels: number | null, rows: number) {
+  const query = { rows, ...(pixels === null ? {} : { pixels }) };
+  return queryOptions({
+    queryKey: ["datasets", id, "preview", query],
+    queryFn: ({ signal }) =>
+      body(api.GET("/api/datasets/{id}/preview", { params: { path: { id }, query }, signal })),
+    staleTime: Number.POSITIVE_INFINITY, // a data set never changes
+    retry: false,
+  });
+}
 
 /** The first rows as `model` reads them, cut at `length` tokens; as they stand where there is no model. */
 export function previewQuery(id: string, model: string | null, length: number | null, rows: number) {

@@ -1,5 +1,7 @@
-/** A file that is dropped anywhere on the page; without this the browser would leave the page for it. Knows files only. */
+/** What is dropped anywhere on the page, files or folders; without this the browser would leave the page for it. Knows
+ *  files only. */
 import { useEffect, useRef, useState } from "react";
+import { droppedFiles } from "./droppedFiles";
 
 const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
 
@@ -21,7 +23,7 @@ export function useFileDrop(onFiles: (files: readonly File[]) => void): { over: 
       if (!hasFiles(event)) return;
       event.preventDefault();
       setOver(false);
-      latest.current([...(event.dataTransfer?.files ?? [])]);
+      void droppedFiles(event.dataTransfer).then((files) => latest.current(files));
     };
     window.addEventListener("dragover", drag);
     window.addEventListener("dragleave", leave);

@@ -23,6 +23,13 @@ if (typeof window !== "undefined") {
   Element.prototype.scrollIntoView = () => {};
   HTMLCanvasElement.prototype.getContext = () => null; // axe looks for icon fonts
   window.scrollTo = () => {};
+  Blob.prototype.arrayBuffer = function () {
+    return new Promise((resolve) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result as ArrayBuffer);
+      reader.readAsArrayBuffer(this);
+    });
+  };
 }
 
 afterEach(() => {

@@ -40,6 +40,7 @@ const preview = {
     },
   ],
   tokens: { rows: 40, tokens: 2315, trained: 842, longest: 65, length: 512, findings: [] },
+  pictures: null,
 };
 const estimate = {
   trainable: { parameters: 921_600, tensors: 240, all_parameters: 135e6, all_tensors: 272, share: 0.0069 },
@@ -162,7 +163,7 @@ function show(onCompare = vi.fn()) {
 }
 
 async function give(text = '{"prompt": "a", "completion": "b"}') {
-  const field = await screen.findByLabelText("Choose a file", { selector: "input" });
+  const field = await screen.findByLabelText("Choose files", { selector: "input" });
   fireEvent.change(field, { target: { files: [new File([text], "captain.jsonl")] } });
 }
 
@@ -219,17 +220,17 @@ describe("the Train page", () => {
     expect(await violations()).toEqual([]);
   });
 
-  it("takes a file that is dropped anywhere, also in the place of another; of several none", async () => {
+  it("takes what is dropped anywhere, also in the place of another; several files as one zip", async () => {
     show();
     await give();
     await screen.findByText("Arr!");
     const drop = (...files: File[]) =>
       fireEvent.drop(document.body, { dataTransfer: { types: ["Files"], files } });
-    expect(drop(new File(["a"], "a.txt"), new File(["b"], "b.txt"))).toBe(false); // the browser does not leave
-    expect(await screen.findByRole("alert")).toHaveTextContent(/put several into one zip/);
-    expect(Sender.asked).toHaveLength(1);
+    expect(drop(new File(["a"], "song-1.txt"), new File(["b"], "song-2.txt"))).toBe(false); // the browser does not leave
+    await waitFor(() => expect(Sender.asked[1]).toContain("name=song.zip"));
+    expect(await screen.findByText("Arr!")).toBeInTheDocument();
     drop(new File(["c"], "c.txt"));
-    await waitFor(() => expect(Sender.asked[1]).toContain("name=c.txt"));
+    await waitFor(() => expect(Sender.asked[2]).toContain("name=c.txt"));
     expect(await screen.findByText("Arr!")).toBeInTheDocument();
     expect(screen.queryByRole("alert")).not.toBeInTheDocument();
   });

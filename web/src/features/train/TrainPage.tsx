@@ -4,27 +4,27 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useState } from "react";
 import { modelQuery, modelsQuery } from "@/api/models";
-import { datasetsQuery, estimateQuery, previewQuery } from "@/api/train";
+import { datasetsQuery, estimateQuery } from "@/api/train";
 import { asImfineError, type ImfineError } from "@/shared/errors";
 import { useErrorWords } from "@/shared/i18n/errorWords";
-import { Card } from "@/shared/ui/Card";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { ReadyCard } from "./budget/ReadyCard";
 import { DataCard } from "./data/DataCard";
+import { Facts } from "./data/Facts";
+import { PictureFacts } from "./data/PictureFacts";
 import { LiveCard } from "./live/LiveCard";
+import { draws } from "./logic/course";
 import { setName, useDraft } from "./logic/draft";
 import { isName, suggestName } from "./logic/name";
-import { longestLength, planJson, sizeFor } from "./logic/plan";
 import { obstacles } from "./logic/ready";
 import classes from "./TrainPage.module.css";
 import { open, openLast, start, useTraining } from "./training";
+import { SETTLED_MS, usePictureSetup, useTextSetup } from "./useSetup";
+import { PictureWhatCard } from "./what/PictureWhatCard";
 import { WhatCard } from "./what/WhatCard";
 import { useT } from "./words";
 
 type Props = { model: string; run: string | null; onCompare: (model: string) => void };
-
-const SETTLED_MS = 250; // after the last move of a setting
-const FEW = 3; // rows of the preview
 
 export default function TrainPage({ model, run, onCompare }: Props) {
   const t = useT();
@@ -41,31 +41,17 @@ export default function TrainPage({ model, run, onCompare }: Props) {
   const models = useQuery(modelsQuery);
   const datasets = useQuery(datasetsQuery);
   const layout = detail.data?.layout ?? null;
-  const card = detail.data?.card ?? null;
-  const text = card !== null && (layout?.kind ?? card.kind) !== "image";
-  const layers = layout?.layers ?? card?.layers ?? 0;
-  const context = layout?.context_length ?? card?.context_length ?? null;
+  const kind = layout?.kind ?? null;
   const dataset = datasets.data?.find(({ id }) => id === draft.dataset) ?? null;
-  const reader = card?.ready ? model : null; // before it is here, its tokenizer is not known
+  const reader = detail.data?.card.ready ? model : null; // before it is here, its tokenizer is not known
 
-  const [length] = useDebouncedValue(draft.plan.length ?? longestLength(context), SETTLED_MS);
-  const preview = useQuery({
-    ...previewQuery(dataset?.id ?? "", reader, length, FEW),
-    enabled: dataset?.kind === "text",
-  });
-  const counted = preview.data?.tokens ?? null;
-  const told = counted !== null && counted.rows === dataset?.rows ? counted : null; // of all examples
-  const size = sizeFor(draft.plan, context, told);
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a size is its two numbers
-  const plan = useMemo(
-    () => planJson(draft.plan, layers, size),
-    [draft.plan, layers, size.batch, size.length],
-  );
-  const [settled] = useDebouncedValue(plan, SETTLED_MS);
+  const text = useTextSetup(kind === "text" ? layout : null, reader, dataset);
+  const pictures = usePictureSetup(kind === "image" ? layout : null, dataset);
+  const setup = kind === "image" ? pictures : text;
+  const [settled] = useDebouncedValue(setup.plan, SETTLED_MS);
   const estimate = useQuery({
     ...estimateQuery(model, settled),
-    enabled: text,
+    enabled: kind !== null && setup.learns,
     placeholderData: keepPreviousData,
   });
 
@@ -75,8 +61,10 @@ export default function TrainPage({ model, run, onCompare }: Props) {
   );
   const name = draft.name ?? suggested;
   const found = obstacles({
+    kind: kind ?? "text",
     dataset,
-    trained: counted?.trained ?? null,
+    trained: setup.trained,
+    learns: setup.learns,
     fits: estimate.data?.fits ?? null,
     nameIsGood: isName(name),
   });
@@ -90,7 +78,7 @@ export default function TrainPage({ model, run, onCompare }: Props) {
     setRefused(null);
     setStarting(true);
     try {
-      await start({ model, name, dataset: dataset.id, plan });
+      await start({ model, name, dataset: dataset.id, plan: setup.plan });
       setName(null);
     } catch (thrown) {
       setRefused(asImfineError(thrown));
@@ -103,6 +91,9 @@ export default function TrainPage({ model, run, onCompare }: Props) {
     if (done) void client.invalidateQueries({ queryKey: ["models"] });
   }, [done, client]);
 
+  const learned = datasets.data?.find(({ id }) => id === watched?.request.dataset) ?? null;
+  const counted = { estimate: estimate.data ?? null, counting: estimate.isFetching };
+
   return (
     <div className={classes.page}>
       <header className={classes.intro}>
@@ -111,44 +102,45 @@ export default function TrainPage({ model, run, onCompare }: Props) {
       </header>
       {detail.error ? <ErrorNote error={detail.error} onRetry={() => void detail.refetch()} /> : null}
       <div className={classes.setup}>
-        {card !== null && !text ? (
-          <Card>
-            <h2>{t("images.title", { model: card.name })}</h2>
-            <p>{t("images.words")}</p>
-          </Card>
-        ) : (
-          <>
-            <DataCard
-              dataset={dataset}
-              gone={draft.dataset !== null && datasets.isSuccess && dataset === null}
-              model={reader}
-              length={length}
-            />
-            <WhatCard
-              layers={layers}
-              context={context}
-              size={size}
-              estimate={estimate.data ?? null}
-              counting={estimate.isFetching}
-            />
-          </>
+        {kind === null ? null : (
+          <DataCard
+            kind={kind}
+            dataset={dataset}
+            gone={draft.dataset !== null && datasets.isSuccess && dataset === null}
+          >
+            {dataset?.kind === "image" ? (
+              <PictureFacts dataset={dataset} pixels={kind === "image" ? pictures.pixels : null} />
+            ) : dataset ? (
+              <Facts
+                dataset={dataset}
+                model={kind === "text" ? reader : null}
+                length={kind === "text" ? text.length : null}
+              />
+            ) : null}
+          </DataCard>
         )}
+        {kind === "text" ? (
+          <WhatCard layers={layout?.layers ?? 0} context={text.context} size={text.size} {...counted} />
+        ) : null}
+        {kind === "image" ? <PictureWhatCard {...pictures} {...counted} /> : null}
       </div>
       <div className={classes.run} data-course={course !== null || undefined}>
         {course !== null ? (
           <LiveCard
+            kind={learned?.kind ?? (draws(course) ? "image" : "text")}
             course={course}
-            datasetName={datasets.data?.find(({ id }) => id === watched?.request.dataset)?.name ?? null}
+            datasetName={learned?.name ?? null}
             onCompare={onCompare}
           />
-        ) : text ? (
+        ) : kind !== null ? (
           <ReadyCard
+            kind={kind}
             model={model}
             dataset={dataset}
-            tokens={counted && { trained: counted.trained, problems: problemsOf(dataset, counted) }}
-            plan={plan}
+            looked={setup.looked}
+            plan={setup.plan}
             estimate={{
-              data: estimate.data ?? null,
+              data: setup.learns ? (estimate.data ?? null) : null,
               busy: estimate.isFetching,
               error: estimate.error,
               retry: () => void estimate.refetch(),
@@ -164,7 +156,3 @@ export default function TrainPage({ model, run, onCompare }: Props) {
     </div>
   );
 }
-
-type WithFindings = { findings: readonly unknown[] } | null;
-const problemsOf = (...told: WithFindings[]): number =>
-  told.reduce((sum, one) => sum + (one?.findings.length ?? 0), 0);

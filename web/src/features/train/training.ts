@@ -16,7 +16,9 @@ import {
 } from "@/api/train";
 import { type Course, newCourse, received } from "./logic/course";
 import { useDraft } from "./logic/draft";
+import { fromPicturePlanJson } from "./logic/picturePlan";
 import { fromPlanJson, withChange } from "./logic/plan";
+import type { Kind } from "./logic/ready";
 
 export type Order = "save" | "pause" | "cancel";
 
@@ -102,14 +104,16 @@ export function openLast(): void {
 }
 
 /** Lets go of a run that has ended, with what it was asked laid out again; `change`: what to do otherwise. */
-export function setUpAnew(change: PlanJson = {}): void {
+export function setUpAnew(kind: Kind, change: PlanJson = {}): void {
   const { run } = useTraining.getState();
-  if (run !== null)
-    useDraft.setState({
-      dataset: run.request.dataset,
-      name: null,
-      plan: withChange(fromPlanJson(run.request.plan), change),
-    });
+  if (run !== null) {
+    const { dataset, plan } = run.request;
+    const plans =
+      kind === "image"
+        ? { pictures: withChange(fromPicturePlanJson(plan), change) }
+        : { plan: withChange(fromPlanJson(plan), change) };
+    useDraft.setState({ dataset, name: null, ...plans });
+  }
   dismiss();
 }
 

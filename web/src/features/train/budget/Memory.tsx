@@ -3,8 +3,8 @@ import type { Estimate } from "@/api/train";
 import { bytes } from "@/shared/i18n/format";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Help } from "@/shared/ui/Help";
-import { setPlan, useDraft } from "../logic/draft";
-import { withChange } from "../logic/plan";
+import { takeChange } from "../logic/draft";
+import type { Kind } from "../logic/ready";
 import { Offer } from "../ui/Offer";
 import { useT } from "../words";
 import { Row } from "./ReadyCard";
@@ -13,11 +13,10 @@ import classes from "./ReadyCard.module.css";
 const SHARES = ["weights", "optimizer", "gradients", "activations", "working"] as const;
 const TIGHT = 0.85; // of what is free
 
-type Props = { data: Estimate | null; busy: boolean; error: unknown; retry: () => void };
+type Props = { kind: Kind; data: Estimate | null; busy: boolean; error: unknown; retry: () => void };
 
-export function Memory({ data, busy, error, retry }: Props) {
+export function Memory({ kind, data, busy, error, retry }: Props) {
   const t = useT();
-  const plan = useDraft((draft) => draft.plan);
   if (error)
     return (
       <Row label={t("ready.memory")} state="open">
@@ -73,7 +72,7 @@ export function Memory({ data, busy, error, retry }: Props) {
           title={t("ready.offer")}
           action={t("offer.take")}
           change={change}
-          onTake={() => setPlan(withChange(plan, change))}
+          onTake={() => takeChange(kind, change)}
         />
       )}
     </Row>

@@ -8,7 +8,7 @@ import { Card } from "@/shared/ui/Card";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Field } from "@/shared/ui/Field";
 import { setName } from "../logic/draft";
-import type { Obstacle } from "../logic/ready";
+import type { Kind, Obstacle } from "../logic/ready";
 import { measure, probeKey, stopMeasuring, useProbe } from "../probe";
 import frame from "../TrainPage.module.css";
 import { useT } from "../words";
@@ -16,10 +16,11 @@ import { Memory } from "./Memory";
 import classes from "./ReadyCard.module.css";
 
 type Props = {
+  kind: Kind; // of what it learns from
   model: string;
   dataset: Dataset | null;
-  /** Of the rows that were looked at; null: not known (yet). */
-  tokens: { trained: number; problems: number } | null;
+  /** Of the rows that were looked at: tokens to learn of text; null: not known (yet). */
+  looked: { trained: number | null; problems: number } | null;
   plan: PlanJson;
   estimate: { data: Estimate | null; busy: boolean; error: unknown; retry: () => void };
   name: { value: string; good: boolean; error: string | null };
@@ -30,9 +31,10 @@ type Props = {
 };
 
 export function ReadyCard({
+  kind,
   model,
   dataset,
-  tokens,
+  looked,
   plan,
   estimate,
   name,
@@ -49,9 +51,9 @@ export function ReadyCard({
         <h2 id="train-ready">{t("ready.title")}</h2>
       </header>
       <dl className={classes.rows}>
-        <DataRow dataset={dataset} tokens={tokens} obstacles={obstacles} />
-        <Memory {...estimate} />
-        <Time model={model} dataset={dataset} plan={plan} can={!obstacles.some(stopsMeasuring)} />
+        <DataRow kind={kind} dataset={dataset} looked={looked} obstacles={obstacles} />
+        <Memory kind={kind} {...estimate} />
+        <Time kind={kind} model={model} dataset={dataset} plan={plan} can={!obstacles.some(stopsMeasuring)} />
       </dl>
       <Field
         label={t("ready.name")}
@@ -73,7 +75,11 @@ export function ReadyCard({
           <IconPlayerPlay size={18} aria-hidden />
           {t(starting ? "ready.starting" : "ready.start")}
         </Button>
-        {obstacle ? <span className={classes.why}>{t(`ready.why.${obstacle}`)}</span> : null}
+        {obstacle ? (
+          <span className={classes.why}>
+            {t(obstacle === "no_data" ? `ready.whyNoData.${kind}` : `ready.why.${obstacle}`)}
+          </span>
+        ) : null}
       </div>
     </Card>
   );
@@ -105,13 +111,20 @@ export function Row({
   );
 }
 
-function DataRow({ dataset, tokens, obstacles }: Pick<Props, "dataset" | "tokens" | "obstacles">) {
+const WRONG_DATA = ["pictures", "texts", "unreadable"] as const;
+
+function DataRow({
+  kind,
+  dataset,
+  looked,
+  obstacles,
+}: Pick<Props, "kind" | "dataset" | "looked" | "obstacles">) {
   const t = useT();
-  const stop = obstacles.find((one) => one === "pictures" || one === "unreadable");
+  const stop = WRONG_DATA.find((one) => obstacles.includes(one));
   if (dataset === null)
     return (
       <Row label={t("ready.data")} state="open">
-        {t("ready.none")}
+        {t(`ready.none.${kind}`)}
       </Row>
     );
   if (stop)
@@ -122,11 +135,11 @@ function DataRow({ dataset, tokens, obstacles }: Pick<Props, "dataset" | "tokens
     );
   return (
     <Row label={t("ready.data")} state="good">
-      {tokens
-        ? t("ready.dataTokens", { count: dataset.rows, trained: number(tokens.trained) })
-        : t("ready.dataFine", { count: dataset.rows })}
-      {tokens && tokens.problems > 0 ? (
-        <span className={classes.quiet}> {t("ready.problems", { count: tokens.problems })}</span>
+      {looked !== null && looked.trained !== null
+        ? t("ready.dataTokens", { count: dataset.rows, trained: number(looked.trained) })
+        : t(`ready.dataFine.${kind}`, { count: dataset.rows })}
+      {looked && looked.problems > 0 ? (
+        <span className={classes.quiet}> {t("ready.problems", { count: looked.problems })}</span>
       ) : null}
     </Row>
   );
@@ -135,11 +148,13 @@ function DataRow({ dataset, tokens, obstacles }: Pick<Props, "dataset" | "tokens
 const PHASES = ["queued", "downloading", "loading", "measuring", "working", "saving", "waiting"] as const;
 
 function Time({
+  kind,
   model,
   dataset,
   plan,
   can,
 }: {
+  kind: Kind;
   model: string;
   dataset: Dataset | null;
   plan: PlanJson;
@@ -171,9 +186,9 @@ function Time({
         <>
           <strong>{t("ready.measured", { time: duration(result.seconds) })}</strong>
           <span className={classes.quiet}>
-            {t("ready.measuredWords", {
+            {t(`ready.measuredWords.${kind}`, {
               steps: number(result.steps),
-              pace: number(result.tokens_per_s),
+              pace: number(result.tokens_per_s, result.tokens_per_s < 10 ? 1 : 0),
               evaluations: number(result.evaluations),
             })}
           </span>
@@ -184,7 +199,7 @@ function Time({
           <span className={classes.quiet}>
             {result && can
               ? t("ready.stale")
-              : t(dataset === null ? "ready.measureNeeds" : "ready.measureWords")}
+              : t(dataset === null ? `ready.measureNeeds.${kind}` : "ready.measureWords")}
           </span>
         </>
       )}

@@ -1,14 +1,15 @@
-/** The examples: choosing, sending, what is in them, how the model reads them. Lays out its parts; knows the draft. */
+/** The examples: choosing and sending them. Lays out its parts; knows the draft, not what is in a data set. */
 import { IconFileText } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { type Dataset, datasetsQuery } from "@/api/train";
-import { bytes } from "@/shared/i18n/format";
+import { bytes, number } from "@/shared/i18n/format";
 import { Button } from "@/shared/ui/Button";
 import { Card } from "@/shared/ui/Card";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { useFileDrop } from "@/shared/useFileDrop";
 import { chooseDataset } from "../logic/draft";
+import type { Kind } from "../logic/ready";
 import frame from "../TrainPage.module.css";
 import { callOff, send, useUpload } from "../upload";
 import { useT } from "../words";
@@ -16,21 +17,26 @@ import { Columns } from "./Columns";
 import classes from "./Data.module.css";
 import { Drop } from "./Drop";
 import { Earlier } from "./Earlier";
-import { Facts } from "./Facts";
 import { lineErrors } from "./findingWords";
 import { LineErrors } from "./LineErrors";
+import { PictureShape } from "./PictureShape";
 import { Shape } from "./Shape";
 
-type Props = { dataset: Dataset | null; gone: boolean; model: string | null; length: number | null };
+type Props = {
+  kind: Kind; // of what the model learns from
+  dataset: Dataset | null;
+  gone: boolean;
+  children: ReactNode; // what is in the data set
+};
 
-export function DataCard({ dataset, gone, model, length }: Props) {
+export function DataCard({ kind, dataset, gone, children }: Props) {
   const t = useT();
   const client = useQueryClient();
-  const { state, file, error } = useUpload();
+  const { state, name, file, error } = useUpload();
   const [changing, setChanging] = useState(false);
   const earlier = useQuery(datasetsQuery);
-  const busy = state === "sending" || state === "reading";
-  const take = async (given: File, columns?: Record<string, string>) => {
+  const busy = state !== "idle" && state !== "failed";
+  const take = async (given: readonly File[], columns?: Record<string, string>) => {
     const taken = await send(given, columns);
     if (taken === null) return;
     client.setQueryData(datasetsQuery.queryKey, (items) => [
@@ -40,11 +46,8 @@ export function DataCard({ dataset, gone, model, length }: Props) {
     chooseDataset(taken.id);
     setChanging(false);
   };
-  const [several, setSeveral] = useState(false);
   const onFiles = (files: readonly File[]) => {
-    setSeveral(files.length > 1);
-    const [given] = files;
-    if (given && files.length === 1) void take(given);
+    if (files.length > 0) void take(files);
   };
   const { over } = useFileDrop(onFiles);
   const choosing = !busy && (dataset === null || changing || state === "failed");
@@ -74,18 +77,13 @@ export function DataCard({ dataset, gone, model, length }: Props) {
         ) : null}
       </header>
       {busy ? <Sending /> : null}
-      {several ? (
-        <p role="alert" className={classes.warn}>
-          {t("data.several")}
-        </p>
-      ) : null}
-      {state === "failed" && error && file ? (
+      {state === "failed" && error ? (
         <div className={classes.failed}>
-          <h3>{t("data.failed", { name: file.name })}</h3>
-          {columns ? (
+          <h3>{t("data.failed", { name })}</h3>
+          {columns && file ? (
             <Columns
               names={(error.params.columns as unknown[]).map(String)}
-              onTake={(mapping) => void take(file, mapping)}
+              onTake={(mapping) => void take([file], mapping)}
             />
           ) : lines && lines.errors.length > 0 ? (
             <LineErrors {...lines} />
@@ -97,8 +95,9 @@ export function DataCard({ dataset, gone, model, length }: Props) {
       {gone && choosing && state === "idle" ? <p className={classes.quiet}>{t("data.gone")}</p> : null}
       {choosing ? (
         <>
-          <Drop first={dataset === null} over={over} onFiles={onFiles} />
+          <Drop kind={kind} first={dataset === null} over={over} onFiles={onFiles} />
           <Earlier
+            kind={kind}
             datasets={earlier.data ?? []}
             onChoose={(id) => {
               callOff();
@@ -106,28 +105,29 @@ export function DataCard({ dataset, gone, model, length }: Props) {
               setChanging(false);
             }}
           />
-          <Shape onFile={(given) => void take(given)} />
+          {kind === "text" ? <Shape onFile={(given) => void take([given])} /> : <PictureShape />}
         </>
       ) : null}
-      {dataset && !choosing && !busy ? <Facts dataset={dataset} model={model} length={length} /> : null}
+      {dataset && !choosing && !busy ? children : null}
     </Card>
   );
 }
 
 function Sending() {
   const t = useT();
-  const { state, file, sent, total } = useUpload();
-  if (!file) return null;
+  const { state, name, sent, total } = useUpload();
   const words =
-    state === "sending"
-      ? t("data.sending", { name: file.name, sent: bytes(sent), total: bytes(total) })
-      : t("data.reading", { name: file.name });
+    state === "packing"
+      ? t("data.packing", { name, sent: number(sent), total: number(total) })
+      : state === "sending"
+        ? t("data.sending", { name, sent: bytes(sent), total: bytes(total) })
+        : t("data.reading", { name });
   return (
     <div className={classes.sending}>
       <IconFileText size={22} stroke={1.6} aria-hidden />
       <div className={classes.sendingWords}>
         <span role="status">{words}</span>
-        {state === "sending" ? (
+        {state !== "reading" ? (
           <progress className={frame.bar} value={sent} max={Math.max(total, 1)} aria-label={words} />
         ) : (
           <progress className={frame.bar} aria-label={words} />

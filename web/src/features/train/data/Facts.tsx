@@ -1,5 +1,4 @@
-/** What is in the chosen data, what one should know of them, and their first rows as the model reads them. */
-import { IconAlertTriangle, IconCircleCheck } from "@tabler/icons-react";
+/** What is in the chosen texts, what one should know of them, and their first rows as the model reads them. */
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { type Dataset, previewQuery } from "@/api/train";
@@ -8,7 +7,7 @@ import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Help } from "@/shared/ui/Help";
 import { useT } from "../words";
 import classes from "./Data.module.css";
-import { useFindingWords } from "./findingWords";
+import { Findings } from "./Findings";
 import { Preview } from "./Preview";
 
 type Props = { dataset: Dataset; model: string | null; length: number | null };
@@ -18,10 +17,9 @@ const MANY = 20;
 
 export function Facts({ dataset, model, length }: Props) {
   const t = useT();
-  const words = useFindingWords();
   const [rows, setRows] = useState(FEW);
   const preview = useQuery({
-    ...previewQuery(dataset.id, dataset.kind === "text" ? model : null, length, rows),
+    ...previewQuery(dataset.id, model, length, rows),
     placeholderData: keepPreviousData,
   });
   const tokens = preview.data?.tokens ?? null;
@@ -71,25 +69,7 @@ export function Facts({ dataset, model, length }: Props) {
           </div>
         ) : null}
       </dl>
-      {findings.length > 0 ? (
-        <ul className={classes.findings}>
-          {findings.map((finding) => {
-            const { said, where } = words(finding);
-            return (
-              <li key={finding.code}>
-                <IconAlertTriangle size={16} aria-hidden />
-                <span>
-                  {said} {where ? <small>{where}</small> : null}
-                </span>
-              </li>
-            );
-          })}
-        </ul>
-      ) : tokens ? (
-        <p className={classes.fine}>
-          <IconCircleCheck size={16} aria-hidden /> {t("data.fine")}
-        </p>
-      ) : null}
+      <Findings findings={findings} all={tokens !== null} />
       {preview.error ? (
         <ErrorNote error={preview.error} onRetry={() => void preview.refetch()} compact />
       ) : null}

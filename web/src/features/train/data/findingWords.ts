@@ -16,6 +16,9 @@ export interface LineError {
 
 const COUNTED = [
   "duplicates",
+  "no_caption",
+  "empty_captions",
+  "too_small",
   "empty_rows",
   "no_answer",
   "skipped_files",
@@ -26,9 +29,11 @@ const COUNTED = [
 ] as const;
 const PLAIN = ["all_equal", "one_row", "unused_fields"] as const;
 const SHOWN_LINES = 5;
+const SHOWN_FILES = 3;
 
 export function useFindingWords(): (finding: Finding) => { said: string; where: string } {
   const t = useT();
+  const why = useWhy();
   return ({ code, message, params, lines }) => {
     const counted = COUNTED.find((one) => one === code);
     const plain = PLAIN.find((one) => one === code);
@@ -51,6 +56,11 @@ export function useFindingWords(): (finding: Finding) => { said: string; where: 
     const places = lines
       .slice(0, SHOWN_LINES)
       .map((line, i) => (files[i] ? `${String(files[i])}:${line}` : number(line)));
+    const skipped = skippedOf(params);
+    if (skipped.length > 0) {
+      const named = skipped.slice(0, SHOWN_FILES).map((one) => `${one.file} (${why(one.why)})`);
+      return { said, where: named.join(", ") + (skipped.length > SHOWN_FILES ? ", …" : "") };
+    }
     if (places.length === 0) return { said, where: "" };
     const more = (typeof params.count === "number" ? params.count : lines.length) - places.length;
     const listed = places.join(", ");
@@ -61,6 +71,30 @@ export function useFindingWords(): (finding: Finding) => { said: string; where: 
     return { said, where };
   };
 }
+
+type Skipped = { file: string; why: string };
+const skippedOf = ({ skipped }: Record<string, unknown>): Skipped[] =>
+  Array.isArray(skipped) ? (skipped as Skipped[]) : [];
+
+/** Why a file was left out. */
+function useWhy(): (reason: string) => string {
+  const korean = useLanguage() === "ko";
+  return (reason) => {
+    if (!korean) return reason;
+    const known = SKIPPED_BECAUSE.find(([pattern]) => pattern.test(reason));
+    return known ? reason.replace(...known) : reason;
+  };
+}
+
+const SKIPPED_BECAUSE: readonly [RegExp, string][] = [
+  [/^not a PNG, JPEG, WebP or BMP$/, "PNG, JPEG, WebP, BMP가 아니에요"],
+  [/^no picture and no caption$/, "그림도 설명도 아니에요"],
+  [/^damaged .*$/, "망가진 파일이에요"],
+  [/^larger than ([\d,]+) bytes$/, "$1바이트보다 커요"],
+  [/^([\d,]+) × ([\d,]+) pixels; .*$/, "$1 × $2픽셀이라 너무 커요"],
+  [/^more than ([\d,]+) pixels$/, "$1픽셀보다 커요"],
+  [/^not (.+)$/, "$1 형식이 아니에요"],
+];
 
 /** Core's phrases, as `expected` and `found` hold them. */
 const KOREAN: Readonly<Record<string, string>> = {

@@ -11,19 +11,26 @@ import { Chip } from "@/shared/ui/Chip";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Help } from "@/shared/ui/Help";
 import type { Course } from "../logic/course";
+import type { Kind } from "../logic/ready";
 import frame from "../TrainPage.module.css";
 import { dismiss, order, resume, setUpAnew, useTraining } from "../training";
 import { Offer } from "../ui/Offer";
 import { useT } from "../words";
 import classes from "./LiveCard.module.css";
 import { LossChart } from "./LossChart";
+import { PictureSamples } from "./PictureSamples";
 import { Result } from "./Result";
 import { RunLog } from "./RunLog";
 import { Samples } from "./Samples";
 
-type Props = { course: Course; datasetName: string | null; onCompare: (model: string) => void };
+type Props = {
+  kind: Kind; // what it makes
+  course: Course;
+  datasetName: string | null;
+  onCompare: (model: string) => void;
+};
 
-export function LiveCard({ course, datasetName, onCompare }: Props) {
+export function LiveCard({ kind, course, datasetName, onCompare }: Props) {
   const t = useT();
   const { run, error } = useTraining();
   const over = isTerminal(course.state);
@@ -46,15 +53,19 @@ export function LiveCard({ course, datasetName, onCompare }: Props) {
           {paused ? t("live.paused") : t(`live.state.${course.state}`)}
         </Chip>
       </header>
-      {course.result ? <Result result={course.result} name={name} onCompare={onCompare} /> : null}
-      {course.state === "failed" && course.error ? <Failure course={course} /> : null}
+      {course.result ? <Result kind={kind} result={course.result} name={name} onCompare={onCompare} /> : null}
+      {course.state === "failed" && course.error ? <Failure kind={kind} course={course} /> : null}
       {error ? <ErrorNote error={error} /> : null}
-      {over ? null : <Progress course={course} />}
-      <Numbers course={course} />
-      <Orders course={course} />
+      {over ? null : <Progress kind={kind} course={course} />}
+      <Numbers kind={kind} course={course} />
+      <Orders kind={kind} course={course} />
       <Notices course={course} />
       <LossChart course={course} />
-      <Samples samples={course.samples} over={over} />
+      {kind === "image" ? (
+        <PictureSamples samples={course.samples} over={over} />
+      ) : (
+        <Samples samples={course.samples} over={over} />
+      )}
       <RunLog lines={course.lines} />
     </Card>
   );
@@ -62,7 +73,9 @@ export function LiveCard({ course, datasetName, onCompare }: Props) {
 
 const PHASES = ["downloading", "loading", "measuring", "saving", "waiting", "working"] as const;
 
-function Progress({ course }: { course: Course }) {
+type PartProps = { kind: Kind; course: Course };
+
+function Progress({ kind, course }: PartProps) {
   const t = useT();
   const { state, phase, position, attempt, curve, steps } = course;
   const known = PHASES.find((one) => one === phase?.phase);
@@ -73,7 +86,11 @@ function Progress({ course }: { course: Course }) {
         : position === 0
           ? t("live.queuedNext")
           : t("live.queuedAt", { count: position })
-      : t(`live.phase.${known ?? (curve.length > 0 ? "working" : "loading")}`);
+      : known === "measuring"
+        ? t(`live.measuring.${kind}`)
+        : known === "working" && kind === "image" && phase?.unit === "parts"
+          ? t("live.drawingPrior")
+          : t(`live.phase.${known ?? (curve.length > 0 ? "working" : "loading")}`);
   const counted = phase?.total && phase.unit !== "steps" ? phase : null;
   const amount = counted?.unit === "bytes" ? bytes : number;
   const share = counted ? counted.done / (counted.total ?? 1) : steps > 0 ? curve.last / steps : null;
@@ -98,7 +115,7 @@ function Progress({ course }: { course: Course }) {
   );
 }
 
-function Numbers({ course }: { course: Course }) {
+function Numbers({ kind, course }: PartProps) {
   const t = useT();
   const { curve, steps, epoch, tokensPerSecond, etaSeconds, evaluations, result } = course;
   if (curve.length === 0) return null;
@@ -112,9 +129,12 @@ function Numbers({ course }: { course: Course }) {
         value={t("live.stepsOf", { step: number(curve.last), steps: number(steps) })}
       />
       <One name={t("live.rounds")} value={number(epoch, 1)} />
-      <One name={t("live.loss")} help={t("live.lossHelp")} value={number(loss ?? 0, 3)} />
+      <One name={t("live.loss")} help={t(`live.lossHelp.${kind}`)} value={number(loss ?? 0, 3)} />
       {held ? <One name={t("live.evalLoss")} help={t("live.evalHelp")} value={number(held.loss, 3)} /> : null}
-      <One name={t("live.speed")} value={number(tokensPerSecond)} />
+      <One
+        name={t(`live.speed.${kind}`)}
+        value={number(tokensPerSecond, kind === "image" && tokensPerSecond < 10 ? 1 : 0)}
+      />
       {over || etaSeconds === null ? null : <One name={t("live.left")} value={duration(etaSeconds)} />}
       {result ? <One name={t("live.took")} value={duration(result.seconds)} /> : null}
     </dl>
@@ -133,7 +153,7 @@ function One({ name, help, value }: { name: string; help?: string; value: string
   );
 }
 
-function Orders({ course }: { course: Course }) {
+function Orders({ kind, course }: PartProps) {
   const t = useT();
   const { run, ordered } = useTraining();
   const [sure, setSure] = useState(false);
@@ -151,7 +171,7 @@ function Orders({ course }: { course: Course }) {
         {course.result ? (
           <Button onClick={dismiss}>{t("live.another")}</Button>
         ) : (
-          <Button onClick={() => setUpAnew()}>{t("live.again")}</Button>
+          <Button onClick={() => setUpAnew(kind)}>{t("live.again")}</Button>
         )}
       </Bar>
     );
@@ -209,7 +229,7 @@ function remedyOf({ state, error }: Course): PlanJson | null {
 }
 
 /** Why it ended, and the settings with which it would not have. */
-function Failure({ course }: { course: Course }) {
+function Failure({ kind, course }: PartProps) {
   const t = useT();
   const { run } = useTraining();
   const { error } = course;
@@ -224,7 +244,7 @@ function Failure({ course }: { course: Course }) {
           title={t("offer.failed")}
           action={t(goesOn ? "offer.goOn" : "offer.take")}
           change={change}
-          onTake={() => (goesOn ? void resume(change) : setUpAnew(change))}
+          onTake={() => (goesOn ? void resume(change) : setUpAnew(kind, change))}
         />
       ) : null}
     </>

@@ -10,6 +10,7 @@ const ROWS = 24; // beside the evaluations; all of them are in the CSV
 export function PointTable({ course, smooth }: { course: Course; smooth: Float64Array }) {
   const t = useT();
   const { curve, evaluations } = course;
+  const perplexed = evaluations.some(({ perplexity }) => perplexity !== null); // pictures have none
   const every = Math.max(1, Math.ceil(curve.length / ROWS));
   const shown = new Map<number, number>(); // step → its place in the curve
   for (let i = 0; i < curve.length; i++) {
@@ -28,7 +29,7 @@ export function PointTable({ course, smooth }: { course: Course; smooth: Float64
             <th scope="col">{t("live.loss")}</th>
             <th scope="col">{t("chart.smooth")}</th>
             <th scope="col">{t("live.evalLoss")}</th>
-            <th scope="col">{t("chart.perplexity")}</th>
+            {perplexed ? <th scope="col">{t("chart.perplexity")}</th> : null}
             <th scope="col">{t("live.lr")}</th>
           </tr>
         </thead>
@@ -42,7 +43,7 @@ export function PointTable({ course, smooth }: { course: Course; smooth: Float64
                 <td>{i === undefined ? "" : number(curve.at("loss", i) ?? 0, 4)}</td>
                 <td>{i === undefined ? "" : number(smooth[i] ?? 0, 4)}</td>
                 <td>{held ? number(held.loss, 4) : ""}</td>
-                <td>{held && held.perplexity !== null ? number(held.perplexity, 2) : ""}</td>
+                {perplexed ? <td>{held?.perplexity == null ? "" : number(held.perplexity, 2)}</td> : null}
                 <td>{i === undefined ? "" : rate(curve.at("lr", i) ?? 0)}</td>
               </tr>
             );

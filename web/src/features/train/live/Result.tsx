@@ -3,14 +3,15 @@ import { IconArrowRight, IconCircleCheck } from "@tabler/icons-react";
 import type { TrainResult } from "@/api/train";
 import { duration, number } from "@/shared/i18n/format";
 import { Button } from "@/shared/ui/Button";
+import type { Kind } from "../logic/ready";
 import { useT } from "../words";
 import classes from "./Result.module.css";
 
-type Props = { result: TrainResult; name: string; onCompare: (model: string) => void };
+type Props = { kind: Kind; result: TrainResult; name: string; onCompare: (model: string) => void };
 
 const NOTHING = 0.0005; // nats: no difference that three digits show
 
-export function Result({ result, name, onCompare }: Props) {
+export function Result({ kind, result, name, onCompare }: Props) {
   const t = useT();
   const { reason, steps, best_step, seconds } = result;
   const { loss_before, loss_after, perplexity_before, perplexity_after } = result;
@@ -21,6 +22,8 @@ export function Result({ result, name, onCompare }: Props) {
         ? t("result.early", { steps: number(steps), best: number(best_step) })
         : t("result.stopped", { steps: number(steps) });
   const moved = loss_before === null || loss_after === null ? null : loss_after - loss_before;
+  const [best, worst] =
+    kind === "image" ? (["betterPictures", "worsePictures"] as const) : (["better", "worse"] as const);
   const words = {
     before: number(loss_before ?? 0, 3),
     after: number(loss_after ?? 0, 3),
@@ -30,7 +33,10 @@ export function Result({ result, name, onCompare }: Props) {
   const measured =
     moved === null
       ? t("result.unmeasured")
-      : t(Math.abs(moved) < NOTHING ? "result.same" : moved < 0 ? "result.better" : "result.worse", words);
+      : t(
+          Math.abs(moved) < NOTHING ? "result.same" : moved < 0 ? `result.${best}` : `result.${worst}`,
+          words,
+        );
   return (
     <div className={classes.result} role="status">
       <IconCircleCheck size={22} aria-hidden />
@@ -43,7 +49,7 @@ export function Result({ result, name, onCompare }: Props) {
             {t("result.compare")}
             <IconArrowRight size={17} aria-hidden />
           </Button>
-          <span>{t("result.compareWords")}</span>
+          <span>{t(`result.compareWords.${kind}`)}</span>
         </div>
       </div>
     </div>

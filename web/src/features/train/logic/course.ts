@@ -2,12 +2,19 @@
  *  tells that it did. What belongs to an older attempt is dropped; a new one cuts back to where it goes on. */
 import type { RunEvent, RunState } from "@/api/events";
 import { withLine } from "@/api/logLines";
-import type { TrainResult } from "@/api/train";
+import type { SampledPicture, TrainResult } from "@/api/train";
 import type { ErrorBody } from "@/shared/errors";
 import { Curve } from "./curve";
 
 export type Evaluation = { step: number; loss: number; perplexity: number | null }; // null: of pictures
-export type Sample = { step: number; index: number; prompt: string; text: string };
+/** `picture`: of a model that draws; then there is no text. */
+export type Sample = {
+  step: number;
+  index: number;
+  prompt: string;
+  text: string;
+  picture: SampledPicture | null;
+};
 export type Notice = { code: string; message: string; params: Record<string, unknown> };
 
 export interface Course {
@@ -104,9 +111,9 @@ export function received(course: Course, event: RunEvent): Course {
       return { ...next, revision: next.revision + 1, evaluations: [...others, { step, loss, perplexity }] };
     }
     case "sampled": {
-      const { step, index, prompt, text } = event;
+      const { step, index, prompt, text, picture } = event;
       const others = next.samples.filter((one) => one.step !== step || one.index !== index);
-      return { ...next, samples: [...others, { step, index, prompt, text }] };
+      return { ...next, samples: [...others, { step, index, prompt, text, picture: picture ?? null }] };
     }
     case "saved":
       return { ...next, saved: event.step };
@@ -127,6 +134,15 @@ export function received(course: Course, event: RunEvent): Course {
 /** The steps at which samples were drawn, rising. */
 export const sampledAt = (samples: readonly Sample[]): number[] =>
   [...new Set(samples.map(({ step }) => step))].sort((a, b) => a - b);
+
+/** What the run's own events tell of its kind: a model that draws has pictures, and no perplexity. */
+export const draws = ({ samples, evaluations }: Pick<Course, "samples" | "evaluations">): boolean =>
+  samples.some(({ picture }) => picture !== null) ||
+  evaluations.some(({ perplexity }) => perplexity === null);
+
+/** What is drawn or answered, in the order in which it was asked. */
+export const promptsOf = (samples: readonly Sample[]): [index: number, prompt: string][] =>
+  [...new Map(samples.map(({ index, prompt }) => [index, prompt]))].sort(([a], [b]) => a - b);
 
 /** The best evaluation; undefined before there is one. */
 export const bestOf = (evaluations: readonly Evaluation[]): Evaluation | undefined =>

@@ -1,15 +1,19 @@
 /** What has been set up and a reload must not lose. Knows neither network nor run. */
 import { create } from "zustand";
 import { persist } from "zustand/middleware";
-import { DEFAULT_PLAN, GOAL_SETS, type Goal, type Plan } from "./plan";
+import type { PlanJson } from "@/api/train";
+import { DEFAULT_PICTURE_PLAN, PICTURE_GOAL_SETS, type PictureGoal, type PicturePlan } from "./picturePlan";
+import { DEFAULT_PLAN, GOAL_SETS, type Goal, type Plan, withChange } from "./plan";
+import type { Kind } from "./ready";
 
 export interface Draft {
   dataset: string | null;
   name: string | null; // null: as suggested
-  plan: Plan;
+  plan: Plan; // of a model that writes
+  pictures: PicturePlan; // of one that draws
 }
 
-const INITIAL: Draft = { dataset: null, name: null, plan: DEFAULT_PLAN };
+const INITIAL: Draft = { dataset: null, name: null, plan: DEFAULT_PLAN, pictures: DEFAULT_PICTURE_PLAN };
 export const DRAFT_KEY = "imfine.train.draft";
 
 export const useDraft = create<Draft>()(
@@ -18,7 +22,11 @@ export const useDraft = create<Draft>()(
     version: 1,
     merge: (kept, now) => {
       const draft = { ...now, ...(kept as Partial<Draft>) };
-      return { ...draft, plan: { ...now.plan, ...draft.plan } };
+      const plans = {
+        plan: { ...now.plan, ...draft.plan },
+        pictures: { ...now.pictures, ...draft.pictures },
+      };
+      return { ...draft, ...plans };
     },
   }),
 );
@@ -30,3 +38,11 @@ export const chooseDataset = (dataset: string | null): void => edit(() => ({ dat
 export const setName = (name: string | null): void => edit(() => ({ name }));
 export const setPlan = (part: Partial<Plan>): void => edit(({ plan }) => ({ plan: { ...plan, ...part } }));
 export const setGoal = (goal: Goal): void => setPlan(GOAL_SETS[goal]);
+/** What the server offers. */
+export const takeChange = (kind: Kind, change: PlanJson): void =>
+  edit(({ plan, pictures }) =>
+    kind === "image" ? { pictures: withChange(pictures, change) } : { plan: withChange(plan, change) },
+  );
+export const setPicturePlan = (part: Partial<PicturePlan>): void =>
+  edit(({ pictures }) => ({ pictures: { ...pictures, ...part } }));
+export const setPictureGoal = (goal: PictureGoal): void => setPicturePlan(PICTURE_GOAL_SETS[goal]);

@@ -176,12 +176,23 @@ describe("a name", () => {
 });
 
 describe("whether it can begin", () => {
-  const fine = { dataset: { kind: "text" }, trained: 9, fits: true, nameIsGood: true } as const;
+  const fine = {
+    kind: "text",
+    dataset: { kind: "text" },
+    trained: 9,
+    learns: true,
+    fits: true,
+    nameIsGood: true,
+  } as const;
   it("names what stands in the way, the first first", () => {
     expect(obstacles(fine)).toEqual([]);
     expect(obstacles({ ...fine, fits: null, trained: null })).toEqual([]);
     expect(obstacles({ ...fine, dataset: null, fits: false })).toEqual(["no_data", "no_memory"]);
     expect(obstacles({ ...fine, trained: 0, nameIsGood: false })).toEqual(["unreadable", "bad_name"]);
     expect(obstacles({ ...fine, dataset: { kind: "image" } })).toEqual(["pictures"]);
+    expect(obstacles({ ...fine, kind: "image" })).toEqual(["texts"]);
+    expect(obstacles({ ...fine, kind: "image", dataset: { kind: "image" }, learns: false })).toEqual([
+      "no_blocks",
+    ]);
   });
 });

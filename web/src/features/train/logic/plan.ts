@@ -8,11 +8,10 @@ export const METHODS: readonly Method[] = ["lora", "dora", "full"];
 export const SCHEDULES = ["cosine", "linear", "constant"] as const;
 export const DTYPES = ["auto", "float32", "bfloat16"] as const;
 
-/** Everything the page lets one set. `layers` is a range, both ends in it; null: all. `alpha` and `lr` null: by the
- *  method. `batch` and `length` null: by the data, see `sizeFor`. `steps` null: by `epochs`. */
-export interface Plan {
+/** What is asked of every training, words or pictures. `alpha` and `lr` null: by the method. `batch` null: by the data.
+ *  `steps` null: by `epochs`. */
+export interface Learning {
   parts: Part[];
-  layers: [number, number] | null;
   method: Method;
   rank: number;
   alpha: number | null;
@@ -26,27 +25,30 @@ export interface Plan {
   clip: number;
   batch: number | null;
   accumulation: number;
-  length: number | null;
-  packing: boolean;
   checkpointing: boolean;
-  answers_only: boolean;
   eval_share: number;
   patience: number;
-  sample_tokens: number;
   samples: string[];
   seed: number;
   dtype: (typeof DTYPES)[number];
 }
 
-/** Core's own values, but for what the first goal sets. */
-export const DEFAULT_PLAN: Plan = {
-  parts: ["attn"],
-  layers: null,
+/** Everything the page lets one set for a model that writes. `layers` is a range, both ends in it; null: all. `length`
+ *  null: by the data, see `sizeFor`. */
+export interface Plan extends Learning {
+  layers: [number, number] | null;
+  length: number | null;
+  packing: boolean;
+  answers_only: boolean;
+  sample_tokens: number;
+}
+
+/** Core's own values, but for what a goal sets and what is drawn or answered on the way. */
+export const DEFAULT_LEARNING: Omit<Learning, "parts" | "epochs" | "samples"> = {
   method: "lora",
   rank: 8,
   alpha: null,
   dropout: 0,
-  epochs: 3,
   steps: null,
   lr: null,
   schedule: "cosine",
@@ -55,16 +57,23 @@ export const DEFAULT_PLAN: Plan = {
   clip: 1,
   batch: null,
   accumulation: 1,
-  length: null,
-  packing: true,
   checkpointing: false,
-  answers_only: true,
   eval_share: 0.05,
   patience: 0,
-  sample_tokens: 32,
-  samples: ["I want to be a superman.", "Why is the sky blue?"],
   seed: 0,
   dtype: "auto",
+};
+
+export const DEFAULT_PLAN: Plan = {
+  ...DEFAULT_LEARNING,
+  parts: ["attn"],
+  epochs: 3,
+  layers: null,
+  length: null,
+  packing: true,
+  answers_only: true,
+  sample_tokens: 32,
+  samples: ["I want to be a superman.", "Why is the sky blue?"],
 };
 
 export const GOALS = ["style", "knowledge", "character"] as const;
@@ -78,12 +87,14 @@ export const GOAL_SETS: Record<Goal, Pick<Plan, "parts" | "method" | "rank" | "e
 };
 
 /** The goal whose settings these are; null: one's own. */
-export function goalOf(plan: Plan): Goal | null {
-  const like = (goal: Goal) =>
-    Object.entries(GOAL_SETS[goal]).every(
-      ([name, value]) => JSON.stringify(plan[name as keyof Plan]) === JSON.stringify(value),
-    );
-  return GOALS.find(like) ?? null;
+export const goalOf = (plan: Plan): Goal | null => setBy(GOAL_SETS, plan);
+
+/** The first of `sets` that `plan` agrees with. */
+export function setBy<G extends string, P extends object>(sets: Record<G, Partial<P>>, plan: P): G | null {
+  const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+  const like = (goal: G) =>
+    Object.entries(sets[goal]).every(([name, value]) => same(plan[name as keyof P], value));
+  return (Object.keys(sets) as G[]).find(like) ?? null;
 }
 
 type Limits = { min: number; max: number; step: number };
@@ -110,8 +121,8 @@ export const MAX_SAMPLE_CHARACTERS = 4000;
 const LR: Record<Method, number> = { lora: 2e-4, dora: 2e-4, full: 5e-5 };
 const LENGTH = 512;
 
-export const lrOf = ({ lr, method }: Plan): number => lr ?? LR[method];
-export const alphaOf = ({ alpha, rank }: Plan): number => alpha ?? 2 * rank;
+export const lrOf = ({ lr, method }: Learning): number => lr ?? LR[method];
+export const alphaOf = ({ alpha, rank }: Learning): number => alpha ?? 2 * rank;
 
 export interface Size {
   batch: number;
@@ -145,23 +156,33 @@ export function layersWithin(layers: Plan["layers"], count: number): [number, nu
 
 /** As the API takes it, for a model of `layers` layers (0: not known yet). */
 export function planJson(plan: Plan, layers: number, size: Size): PlanJson {
-  const { layers: _, epochs, steps, dtype, samples, ...rest } = plan;
+  const { layers: _, ...rest } = plan;
   const [from, to] = layersWithin(plan.layers, layers);
   const all = plan.layers === null || layers === 0 || (from === 0 && to === layers - 1);
   return {
-    ...rest,
+    ...learningJson(rest),
     ...size,
     layers: all ? null : Array.from({ length: to - from + 1 }, (_each, i) => from + i),
+  };
+}
+
+/** Rounds or steps, no empty sample, and no dtype where the machine's own will do. */
+export function learningJson<P extends Pick<Learning, "epochs" | "steps" | "dtype" | "samples">>(plan: P) {
+  const { epochs, steps, dtype, samples, ...rest } = plan;
+  return {
+    ...rest,
     ...(steps === null ? { epochs } : { steps }),
     samples: samples.map((text) => text.trim()).filter((text) => text !== ""),
-    ...(dtype === "auto" ? {} : { dtype }),
+    ...(dtype === "auto" ? {} : { dtype: dtype as Exclude<typeof dtype, "auto"> }),
   };
 }
 
 /** A change the server offers ("batch 1, four gathered"), worked into the plan; what the page has no setting for is left. */
-export function withChange(plan: Plan, change: PlanJson): Plan {
-  const known = Object.entries(change).filter(([name]) => name in plan && name !== "layers");
-  return { ...plan, ...(Object.fromEntries(known) as Partial<Plan>) };
+export function withChange<P extends Learning>(plan: P, change: PlanJson): P {
+  const known = Object.entries(change).filter(
+    ([name]) => name in plan && !["layers", "blocks"].includes(name),
+  );
+  return { ...plan, ...(Object.fromEntries(known) as Partial<P>) };
 }
 
 /** A run's own plan, to go on from. Layers that are no range become all. */
@@ -173,7 +194,12 @@ export function fromPlanJson(json: Record<string, unknown>): Plan {
   return {
     ...plan,
     layers: range ? [layers[0] ?? 0, layers.at(-1) ?? 0] : null,
-    epochs: given.epochs ?? (given.steps ? DEFAULT_PLAN.epochs : 1),
-    steps: given.steps ?? null,
+    ...lengthOf(given, DEFAULT_PLAN),
   };
 }
+
+/** How long a run of before was: neither rounds nor steps are one round. */
+export const lengthOf = ({ epochs, steps }: PlanJson, own: Pick<Learning, "epochs">) => ({
+  epochs: epochs ?? (steps ? own.epochs : 1),
+  steps: steps ?? null,
+});

@@ -25,7 +25,7 @@ export function Offer({ title, action, change, onTake }: Props) {
 /** What a change does, in the words of the settings it changes. */
 function useChangeWords(): (change: PlanJson) => string {
   const t = useT();
-  return ({ method, lr, clip, batch, accumulation, length, dtype, checkpointing }) =>
+  return ({ method, lr, clip, batch, accumulation, length, resolution, dtype, checkpointing }) =>
     [
       method && t(`offer.method_${method}`),
       lr && t("offer.lr", { value: rate(lr) }),
@@ -33,6 +33,7 @@ function useChangeWords(): (change: PlanJson) => string {
       batch && t("offer.batch", { value: number(batch) }),
       accumulation && t("offer.accumulation", { value: number(accumulation) }),
       length && t("offer.length", { value: number(length) }),
+      resolution && t("offer.resolution", { value: number(resolution) }),
       dtype,
       checkpointing && t("offer.checkpointing"),
     ]

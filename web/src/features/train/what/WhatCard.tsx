@@ -1,17 +1,16 @@
-/** What is taught and how: a goal, the parts, layers and method it sets, what that comes to, and what few need. */
+/** What a model that writes is taught, and how: a goal, the parts, layers and method it sets, what that comes to, and what
+ *  few need. */
 import type { Estimate } from "@/api/train";
-import { number, parameters, percent } from "@/shared/i18n/format";
 import { Card } from "@/shared/ui/Card";
-import { NumberField } from "@/shared/ui/fields";
-import { Help } from "@/shared/ui/Help";
 import { setGoal, setPlan, useDraft } from "../logic/draft";
-import { GOAL_SETS, GOALS, goalOf, LIMITS, layersWithin, METHODS, type Part, type Size } from "../logic/plan";
+import { GOAL_SETS, GOALS, goalOf, layersWithin, type Size } from "../logic/plan";
 import frame from "../TrainPage.module.css";
 import { Choice } from "../ui/Choice";
 import { useT } from "../words";
 import { Expert } from "./Expert";
 import { LayerStrip } from "./LayerStrip";
 import { Questions } from "./Questions";
+import { Counts, MethodChoice, PartsChoice, Rounds, usePartsWords } from "./Shared";
 import classes from "./WhatCard.module.css";
 
 type Props = {
@@ -22,14 +21,12 @@ type Props = {
   counting: boolean;
 };
 
-const CHOICES = { attn: ["attn"], mlp: ["mlp"], both: ["attn", "mlp"] } as const;
-
 export function WhatCard({ layers, context, size, estimate, counting }: Props) {
   const t = useT();
   const plan = useDraft((draft) => draft.plan);
   const goal = goalOf(plan);
-  const part = plan.parts.length === 2 ? "both" : (plan.parts[0] ?? "both");
-  const partsOf = (parts: readonly Part[]) => parts.map((one) => t(`what.part.${one}`)).join(" + ");
+  const partsOf = usePartsWords();
+  const both = { plan, onChange: setPlan };
   return (
     <Card aria-labelledby="train-what" className={classes.card}>
       <header className={frame.head}>
@@ -56,17 +53,7 @@ export function WhatCard({ layers, context, size, estimate, counting }: Props) {
         })}
         onChange={setGoal}
       />
-      <Choice
-        label={t("what.parts")}
-        value={part}
-        options={(["attn", "mlp", "both"] as const).map((one) => ({
-          value: one,
-          name: t(`what.part.${one}`),
-          words: t(`what.partWords.${one}`),
-          tone: one,
-        }))}
-        onChange={(one) => setPlan({ parts: [...CHOICES[one]] })}
-      />
+      <PartsChoice kind="text" {...both} />
       {layers > 0 ? (
         <LayerStrip
           count={layers}
@@ -75,48 +62,11 @@ export function WhatCard({ layers, context, size, estimate, counting }: Props) {
           onChange={(range) => setPlan({ layers: range })}
         />
       ) : null}
-      <Choice
-        label={t("what.method")}
-        help={<Help about={t("what.method")}>{t("what.methodHelp")}</Help>}
-        value={plan.method}
-        options={METHODS.map((one) => ({
-          value: one,
-          name: t(`what.methods.${one}`),
-          words: t(`what.methodWords.${one}`),
-        }))}
-        onChange={(method) => setPlan({ method })}
-      />
-      {plan.steps === null ? (
-        <NumberField
-          name={t("what.rounds")}
-          help={t("what.roundsHelp")}
-          value={plan.epochs}
-          limits={LIMITS.epochs}
-          onChange={(epochs) => setPlan({ epochs })}
-        />
-      ) : null}
-      <p className={classes.counts} aria-live="polite" data-old={counting || undefined}>
-        {estimate ? (
-          <Counts estimate={estimate} beside={plan.method !== "full"} />
-        ) : counting ? (
-          t("what.counting")
-        ) : null}
-      </p>
-      <Questions />
+      <MethodChoice {...both} />
+      <Rounds kind="text" {...both} />
+      <Counts estimate={estimate} counting={counting} method={plan.method} />
+      <Questions kind="text" {...both} />
       <Expert context={context} size={size} />
     </Card>
   );
-}
-
-function Counts({ estimate, beside }: { estimate: Estimate; beside: boolean }) {
-  const t = useT();
-  const { trainable } = estimate;
-  const share = percent(trainable.share, trainable.share < 0.1 ? 2 : 0);
-  return t(beside ? "what.trainsBeside" : "what.trains", {
-    parameters: parameters(trainable.parameters),
-    all: parameters(trainable.all_parameters),
-    share,
-    tensors: number(trainable.tensors),
-    allTensors: number(trainable.all_tensors),
-  });
 }

@@ -1,0 +1,87 @@
+/** What a model that draws is taught, and how: a goal, the parts, blocks and method it sets, what that comes to, what it
+ *  draws on its way, and what few need. */
+import type { Estimate } from "@/api/train";
+import { Card } from "@/shared/ui/Card";
+import { CheckField } from "@/shared/ui/fields";
+import { setPictureGoal, setPicturePlan, useDraft } from "../logic/draft";
+import {
+  type Blocks,
+  blocksWithin,
+  chosenBlocks,
+  PICTURE_GOAL_SETS,
+  PICTURE_GOALS,
+  pictureGoalOf,
+} from "../logic/picturePlan";
+import frame from "../TrainPage.module.css";
+import { Choice } from "../ui/Choice";
+import { useT } from "../words";
+import { BlockStrip } from "./BlockStrip";
+import { PictureExpert } from "./PictureExpert";
+import { Prior } from "./Prior";
+import { Questions } from "./Questions";
+import { Counts, MethodChoice, PartsChoice, Rounds, usePartsWords } from "./Shared";
+import classes from "./WhatCard.module.css";
+
+type Props = {
+  blocks: Blocks;
+  pixels: number;
+  multiple: number;
+  batch: number;
+  estimate: Estimate | null;
+  counting: boolean;
+};
+
+export function PictureWhatCard({ blocks, pixels, multiple, batch, estimate, counting }: Props) {
+  const t = useT();
+  const plan = useDraft((draft) => draft.pictures);
+  const goal = pictureGoalOf(plan);
+  const partsOf = usePartsWords();
+  const both = { plan, onChange: setPicturePlan };
+  const chosen = blocksWithin(plan.blocks, blocks);
+  return (
+    <Card aria-labelledby="train-what" className={classes.card}>
+      <header className={frame.head}>
+        <h2 id="train-what">{t("what.title")}</h2>
+        {goal === null ? <span className={classes.quiet}>{t("what.own")}</span> : null}
+      </header>
+      <Choice
+        label={t("what.goals")}
+        hideLabel
+        value={goal}
+        options={PICTURE_GOALS.map((one) => {
+          const { parts, method, rank, epochs, text_encoder } = PICTURE_GOAL_SETS[one];
+          const words = { parts: partsOf(parts), method: t(`what.methods.${method}`), rank, epochs };
+          return {
+            value: one,
+            name: t(`what.pictureGoal.${one}`),
+            words: t(`what.pictureGoal.${one}Words`),
+            more: t(text_encoder ? "what.setsEncoder" : "what.sets", words),
+          };
+        })}
+        onChange={setPictureGoal}
+      />
+      <PartsChoice kind="image" {...both} />
+      <BlockStrip
+        all={blocks.all}
+        own={blocks.own}
+        chosen={chosen}
+        parts={plan.parts}
+        onChange={(names) => setPicturePlan({ blocks: chosenBlocks(names, blocks) })}
+      />
+      {blocks.encoder ? (
+        <CheckField
+          name={t("what.encoder")}
+          help={t("what.encoderHelp")}
+          checked={plan.text_encoder}
+          onChange={(text_encoder) => setPicturePlan({ text_encoder })}
+        />
+      ) : null}
+      <MethodChoice {...both} />
+      <Rounds kind="image" {...both} />
+      <Counts estimate={estimate} counting={counting} method={plan.method} />
+      <Prior />
+      <Questions kind="image" {...both} />
+      <PictureExpert pixels={pixels} multiple={multiple} batch={batch} />
+    </Card>
+  );
+}
