@@ -286,11 +286,13 @@ export function restorePicture({ model, prompt, recipe, image, seed }: KeptPictu
   layOut(fromJson(recipe as RecipeJson), { prompt, image: settings }, "image");
 }
 
-/** A trained model as its parent's delta, all the way on: the original in one lane, it in the other. */
-export function besideItsOriginal(id: string, parent: string): void {
+/** A trained model as its parent's delta, all the way on: the original in one lane, it in the other. `first`: what it is
+ *  asked where no prompt is laid out yet. */
+export function besideItsOriginal(id: string, parent: string, kind?: AnswerKind, first = ""): void {
   stop();
   useChosenModel.getState().choose(parent);
-  layOut(fromJson({ deltas: { [id]: 1 } }), {});
+  layOut(fromJson({ deltas: { [id]: 1 } }), {}, kind);
+  if (useDraft.getState().prompt.trim() === "") useDraft.setState({ prompt: first });
   context = null; // the parent's is on its way
   askWhenConnected = useDraft.getState().prompt.trim() !== "";
 }

@@ -357,7 +357,12 @@ describe("the Train page", () => {
     expect(await screen.findByText(/loss 5 → 4/)).toBeInTheDocument();
     expect(await violations()).toEqual([]);
     await user.click(screen.getByRole("button", { name: "Compare with the original" }));
-    expect(onCompare).toHaveBeenCalledWith("mine");
+    expect(onCompare).toHaveBeenCalledWith({
+      trained: "mine",
+      original: "smollm2-135m",
+      kind: "text",
+      prompt: "Who?",
+    });
   });
 
   it("says why a run failed, and that a name is taken where the name is", async () => {

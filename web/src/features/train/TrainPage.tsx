@@ -13,7 +13,7 @@ import { DataCard } from "./data/DataCard";
 import { Facts } from "./data/Facts";
 import { PictureFacts } from "./data/PictureFacts";
 import { LiveCard } from "./live/LiveCard";
-import { draws } from "./logic/course";
+import { type Compared, draws } from "./logic/course";
 import { setName, useDraft } from "./logic/draft";
 import { isName, suggestName } from "./logic/name";
 import { obstacles } from "./logic/ready";
@@ -24,7 +24,9 @@ import { PictureWhatCard } from "./what/PictureWhatCard";
 import { WhatCard } from "./what/WhatCard";
 import { useT } from "./words";
 
-type Props = { model: string; run: string | null; onCompare: (model: string) => void };
+export type { Compared };
+
+type Props = { model: string; run: string | null; onCompare: (compared: Compared) => void };
 
 export default function TrainPage({ model, run, onCompare }: Props) {
   const t = useT();

@@ -65,7 +65,8 @@ export function usePictureSetup(layout: Layout | null, dataset: Dataset | null) 
     trained: null,
     looked: counted && { trained: null, problems: problemsOf(dataset, counted) },
   };
-  return { ...setup, blocks, pixels, multiple: sides.multiple_of, batch };
+  const captions = preview.data?.rows.map(({ pieces }) => pieces.map(({ text }) => text).join("")) ?? [];
+  return { ...setup, blocks, pixels, multiple: sides.multiple_of, batch, captions };
 }
 
 type WithFindings = { findings: readonly unknown[] } | null;

@@ -30,6 +30,7 @@ const COUNTED = [
 const PLAIN = ["all_equal", "one_row", "unused_fields"] as const;
 const SHOWN_LINES = 5;
 const SHOWN_FILES = 3;
+const PICTURE = /\.(png|jpe?g|webp|bmp)$/i;
 
 export function useFindingWords(): (finding: Finding) => { said: string; where: string } {
   const t = useT();
@@ -52,10 +53,12 @@ export function useFindingWords(): (finding: Finding) => { said: string; where: 
       : plain
         ? t(`findings.${plain}`, values)
         : message;
-    const files = Array.isArray(params.files) ? params.files : [];
-    const places = lines
-      .slice(0, SHOWN_LINES)
-      .map((line, i) => (files[i] ? `${String(files[i])}:${line}` : number(line)));
+    const files = Array.isArray(params.files) ? params.files.map(String) : [];
+    const alone = files.length > 0 && files.every((file) => PICTURE.test(file)); // a picture has no lines
+    const places = lines.slice(0, SHOWN_LINES).map((line, i) => {
+      const file = files[i];
+      return file === undefined ? number(line) : PICTURE.test(file) ? file : `${file}:${line}`;
+    });
     const skipped = skippedOf(params);
     if (skipped.length > 0) {
       const named = skipped.slice(0, SHOWN_FILES).map((one) => `${one.file} (${why(one.why)})`);
@@ -64,10 +67,11 @@ export function useFindingWords(): (finding: Finding) => { said: string; where: 
     if (places.length === 0) return { said, where: "" };
     const more = (typeof params.count === "number" ? params.count : lines.length) - places.length;
     const listed = places.join(", ");
+    const named = code === "too_small" ? "places" : alone ? "files" : "lines";
     const where =
       more > 0
-        ? t("findings.linesMore", { lines: listed, count: more })
-        : t("findings.lines", { lines: listed, count: places.length });
+        ? t(`findings.${named}More`, { lines: listed, count: more })
+        : t(`findings.${named}`, { lines: listed, count: places.length });
     return { said, where };
   };
 }

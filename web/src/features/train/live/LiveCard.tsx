@@ -10,7 +10,7 @@ import { Card } from "@/shared/ui/Card";
 import { Chip } from "@/shared/ui/Chip";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Help } from "@/shared/ui/Help";
-import type { Course } from "../logic/course";
+import { type Compared, type Course, promptsOf } from "../logic/course";
 import type { Kind } from "../logic/ready";
 import frame from "../TrainPage.module.css";
 import { dismiss, order, resume, setUpAnew, useTraining } from "../training";
@@ -27,7 +27,7 @@ type Props = {
   kind: Kind; // what it makes
   course: Course;
   datasetName: string | null;
-  onCompare: (model: string) => void;
+  onCompare: (compared: Compared) => void;
 };
 
 export function LiveCard({ kind, course, datasetName, onCompare }: Props) {
@@ -53,7 +53,20 @@ export function LiveCard({ kind, course, datasetName, onCompare }: Props) {
           {paused ? t("live.paused") : t(`live.state.${course.state}`)}
         </Chip>
       </header>
-      {course.result ? <Result kind={kind} result={course.result} name={name} onCompare={onCompare} /> : null}
+      {course.result ? (
+        <Result
+          kind={kind}
+          result={course.result}
+          name={name}
+          onCompare={
+            run &&
+            (({ model: trained }) => {
+              const [first] = promptsOf(course.samples);
+              onCompare({ trained, original: run.request.model, kind, prompt: first?.[1] ?? "" });
+            })
+          }
+        />
+      ) : null}
       {course.state === "failed" && course.error ? <Failure kind={kind} course={course} /> : null}
       {error ? <ErrorNote error={error} /> : null}
       {over ? null : <Progress kind={kind} course={course} />}

@@ -7,7 +7,13 @@ import type { Kind } from "../logic/ready";
 import { useT } from "../words";
 import classes from "./Result.module.css";
 
-type Props = { kind: Kind; result: TrainResult; name: string; onCompare: (model: string) => void };
+/** `onCompare` null: it is not known yet with what. */
+type Props = {
+  kind: Kind;
+  result: TrainResult;
+  name: string;
+  onCompare: ((result: TrainResult) => void) | null;
+};
 
 const NOTHING = 0.0005; // nats: no difference that three digits show
 
@@ -45,7 +51,7 @@ export function Result({ kind, result, name, onCompare }: Props) {
         <p>{ended}</p>
         <p>{measured}</p>
         <div className={classes.go}>
-          <Button kind="primary" onClick={() => onCompare(result.model)}>
+          <Button kind="primary" disabled={onCompare === null} onClick={() => onCompare?.(result)}>
             {t("result.compare")}
             <IconArrowRight size={17} aria-hidden />
           </Button>

@@ -135,6 +135,14 @@ export function received(course: Course, event: RunEvent): Course {
 export const sampledAt = (samples: readonly Sample[]): number[] =>
   [...new Set(samples.map(({ step }) => step))].sort((a, b) => a - b);
 
+/** A model that was trained, and what it is compared with; `prompt`: the first that was watched. */
+export interface Compared {
+  trained: string;
+  original: string;
+  kind: "text" | "image";
+  prompt: string;
+}
+
 /** What the run's own events tell of its kind: a model that draws has pictures, and no perplexity. */
 export const draws = ({ samples, evaluations }: Pick<Course, "samples" | "evaluations">): boolean =>
   samples.some(({ picture }) => picture !== null) ||

@@ -27,11 +27,12 @@ type Props = {
   pixels: number;
   multiple: number;
   batch: number;
+  captions: readonly string[]; // of the first pictures
   estimate: Estimate | null;
   counting: boolean;
 };
 
-export function PictureWhatCard({ blocks, pixels, multiple, batch, estimate, counting }: Props) {
+export function PictureWhatCard({ blocks, pixels, multiple, batch, captions, estimate, counting }: Props) {
   const t = useT();
   const plan = useDraft((draft) => draft.pictures);
   const goal = pictureGoalOf(plan);
@@ -80,7 +81,7 @@ export function PictureWhatCard({ blocks, pixels, multiple, batch, estimate, cou
       <Rounds kind="image" {...both} />
       <Counts estimate={estimate} counting={counting} method={plan.method} />
       <Prior />
-      <Questions kind="image" {...both} />
+      <Questions kind="image" {...both} offered={captions} />
       <PictureExpert pixels={pixels} multiple={multiple} batch={batch} />
     </Card>
   );

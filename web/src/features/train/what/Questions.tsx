@@ -8,10 +8,14 @@ import { useT } from "../words";
 import type { LearnProps } from "./LearnFields";
 import classes from "./Questions.module.css";
 
-export function Questions({ kind, plan: { samples }, onChange }: LearnProps & { kind: Kind }) {
+/** `offered`: captions of the data, to see what is learned of them; the first that is not among the samples is offered. */
+type Props = LearnProps & { kind: Kind; offered?: readonly string[] };
+
+export function Questions({ kind, plan: { samples }, onChange, offered = [] }: Props) {
   const t = useT();
   const put = (n: number, text: string) =>
     onChange({ samples: samples.map((one, i) => (i === n ? text : one)) });
+  const caption = offered.find((one) => one !== "" && !samples.includes(one));
   return (
     // biome-ignore lint/a11y/useSemanticElements: texts under one name
     <div role="group" aria-label={t(`what.watch.${kind}`)} className={classes.questions}>
@@ -38,10 +42,21 @@ export function Questions({ kind, plan: { samples }, onChange }: LearnProps & { 
         </div>
       ))}
       {samples.length < MAX_SAMPLES ? (
-        <Button kind="quiet" size="small" onClick={() => onChange({ samples: [...samples, ""] })}>
-          <IconPlus size={15} aria-hidden /> {t(`what.addQuestion.${kind}`)}
-        </Button>
+        <span className={classes.more}>
+          <Button kind="quiet" size="small" onClick={() => onChange({ samples: [...samples, ""] })}>
+            <IconPlus size={15} aria-hidden /> {t(`what.addQuestion.${kind}`)}
+          </Button>
+          {caption ? (
+            <Button kind="quiet" size="small" onClick={() => onChange({ samples: [...samples, caption] })}>
+              <IconPlus size={15} aria-hidden /> {t("what.addCaption", { caption: short(caption) })}
+            </Button>
+          ) : null}
+        </span>
       ) : null}
     </div>
   );
 }
+
+const SHORT = 40; // characters
+
+const short = (text: string): string => (text.length > SHORT ? `${text.slice(0, SHORT)}…` : text);
