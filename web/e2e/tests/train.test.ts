@@ -99,8 +99,10 @@ describe("train", { timeout: 1_200_000 }, () => {
     assert.deepEqual(await violations(page), []);
 
     await page.getByRole("button", { name: "Compare with the original" }).click();
-    await studio.prompt.waitFor();
-    await page.getByRole("button", { name: /Model: sailor/ }).waitFor();
+    await page.getByRole("button", { name: /Model: SmolLM2/ }).waitFor();
+    await page.getByRole("slider", { name: "sailor" }).waitFor();
+    assert.equal(await page.getByRole("slider", { name: "sailor" }).getAttribute("aria-valuenow"), "1");
+    assert.equal(await studio.prompt.inputValue(), "I want to be a superman.");
     await studio.close();
   });
 

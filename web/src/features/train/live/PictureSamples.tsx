@@ -53,11 +53,10 @@ export function PictureSamples({ samples, over }: { samples: readonly Sample[]; 
                     key={one}
                     type="button"
                     aria-pressed={one === step}
-                    aria-label={named(one)}
                     disabled={one === first}
                     onClick={() => look(one)}
                   >
-                    <Picture alt="" picture={at(one)} />
+                    <Picture alt={named(one)} picture={at(one)} />
                     <span aria-hidden="true">{number(one)}</span>
                   </button>
                 ))}
@@ -93,7 +92,12 @@ function Drawn({ title, alt, picture, same, tuned }: DrawnProps) {
 
 /** Null: it is still being drawn. */
 function Picture({ alt, picture }: { alt: string; picture: SampledPicture | null }) {
-  if (picture === null) return <span className={classes.none}>…</span>;
+  if (picture === null)
+    return (
+      <span role="img" aria-label={alt} className={classes.none}>
+        …
+      </span>
+    );
   const { url, width, height } = picture;
   return <img src={url} alt={alt} width={width} height={height} data-small={width <= SMALL || undefined} />;
 }
