@@ -24,13 +24,13 @@ class PictureCount:
 
 
 def count(dataset: Dataset, pixels: int) -> PictureCount:
-    """Of all pictures."""
+    """Of all pictures; a finding names them by their places in the data set, from 1."""
     notes, captioned = Notes(), 0
     for i in range(dataset.rows):
         row = dataset.row(i)
         assert isinstance(row, Picture), "a data set of pictures"
         captioned += bool(row.caption)
         if min(row.width, row.height) < pixels:
-            notes.note("too_small", Place(dataset.line(i)))
+            notes.note("too_small", Place(i + 1))
     small = notes.finding("too_small", pixels=pixels, rows=dataset.rows)
     return PictureCount(dataset.rows, captioned, pixels, [small] if small else [])

@@ -112,7 +112,7 @@ def test_pictures_below_a_resolution_are_counted_and_named(tmp_path: Path) -> No
     counted = count(dataset, 64)
     assert (counted.rows, counted.captioned) == (3, 1)
     [small] = counted.findings
-    assert (small.code, small.lines) == ("too_small", [2, 3])  # a is on line 2, c the third picture
+    assert (small.code, small.lines) == ("too_small", [1, 3])  # in the order of their names
     assert count(dataset, 9).findings == []
 
 
