@@ -103,6 +103,10 @@ const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
     "어느 열이 질문이고 어느 열이 답인지 알려 주세요.",
   ],
   "data.nothing": ["배울 것이 하나도 없는 파일이에요.", "배울 예시가 하나라도 있는 파일을 주세요."],
+  "data.pictures": [
+    "쓸 수 있는 그림이 하나도 없어요. 첫 번째는 이거예요: {{value}}",
+    "다른 프로그램에서 열리는 PNG, JPEG, WebP 파일을 주세요.",
+  ],
   "data.format": [
     "글로 읽을 수 없는 파일이에요: {{value}}",
     "JSON Lines, CSV, Parquet, 일반 텍스트나 그것을 묶은 zip으로 주세요. 다른 방식으로 압축했다면 먼저 풀어 주세요.",

@@ -142,6 +142,8 @@ export function useLineWords(): (phrase: string) => string {
     if (utf8) return `${utf8[1]} 글자`;
     const most = /^at most ([\d,]+) bytes in a line$/.exec(phrase);
     if (most) return `한 줄에 ${most[1]}바이트까지`;
+    const caption = /^a caption of at most ([\d,]+) bytes$/.exec(phrase);
+    if (caption) return `${caption[1]}바이트까지의 설명`;
     const at = /^(.+) at column (\d+)$/.exec(phrase); // what Python's json says
     if (at) return `${at[2]}번째 글자에서: ${JSON_SAYS[at[1] ?? ""] ?? at[1]}`;
     return KOREAN[phrase] ?? phrase;
