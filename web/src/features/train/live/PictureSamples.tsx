@@ -1,10 +1,11 @@
 /** What the model draws of the watched prompts: before training and at a moment one chooses, large; beneath them the row
  *  of all moments, each a press away. Knows samples. */
+import { useEffect, useRef } from "react";
 import type { SampledPicture } from "@/api/train";
 import { number } from "@/shared/i18n/format";
 import { promptsOf, type Sample } from "../logic/course";
 import { useT } from "../words";
-import { MomentSlider, useMoments } from "./Moments";
+import { MomentSlider, type Moments, useMoments } from "./Moments";
 import classes from "./Samples.module.css";
 
 const SMALL = 160; // pixels a side; below, every one of them is shown as a square
@@ -13,7 +14,7 @@ export function PictureSamples({ samples, over }: { samples: readonly Sample[]; 
   const t = useT();
   const moments = useMoments(samples);
   if (moments === null) return null;
-  const { steps, first, step, look } = moments;
+  const { steps, first, step } = moments;
   const named = (at: number) =>
     at === first ? t("samples.before") : t("samples.after", { step: number(at) });
   return (
@@ -45,27 +46,45 @@ export function PictureSamples({ samples, over }: { samples: readonly Sample[]; 
                 <p className={classes.wait}>{over ? null : t("samples.waiting.image")}</p>
               )}
             </div>
-            {steps.length > 2 ? (
-              // biome-ignore lint/a11y/useSemanticElements: buttons under one name
-              <div role="group" aria-label={t("samples.row", { prompt })} className={classes.row}>
-                {steps.map((one) => (
-                  <button
-                    key={one}
-                    type="button"
-                    aria-pressed={one === step}
-                    disabled={one === first}
-                    onClick={() => look(one)}
-                  >
-                    <Picture alt={named(one)} picture={at(one)} />
-                    <span aria-hidden="true">{number(one)}</span>
-                  </button>
-                ))}
-              </div>
-            ) : null}
+            {steps.length > 2 ? <Row prompt={prompt} moments={moments} named={named} at={at} /> : null}
           </article>
         );
       })}
     </section>
+  );
+}
+
+type RowProps = {
+  prompt: string;
+  moments: Moments;
+  named: (step: number) => string;
+  at: (step: number) => SampledPicture | null;
+};
+
+/** Every moment, the latest in sight until another one is looked at. */
+function Row({ prompt, moments: { steps, first, step, look }, named, at }: RowProps) {
+  const t = useT();
+  const row = useRef<HTMLDivElement>(null);
+  const latest = steps.at(-1);
+  useEffect(() => {
+    if (row.current && step === latest) row.current.scrollLeft = row.current.scrollWidth;
+  }, [step, latest]);
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: buttons under one name
+    <div ref={row} role="group" aria-label={t("samples.row", { prompt })} className={classes.row}>
+      {steps.map((one) => (
+        <button
+          key={one}
+          type="button"
+          aria-pressed={one === step}
+          disabled={one === first}
+          onClick={() => look(one)}
+        >
+          <Picture alt={named(one)} picture={at(one)} />
+          <span aria-hidden="true">{number(one)}</span>
+        </button>
+      ))}
+    </div>
   );
 }
 
