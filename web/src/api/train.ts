@@ -76,13 +76,7 @@ type Upload = {
 /** Sends a file from the disk as it is read, and tells how far it is: `fetch` cannot. Rejects as the other requests do. */
 export function uploadDataset(file: File, { columns, onProgress, signal }: Upload): Promise<Dataset> {
   const query = new URLSearchParams({ name: file.name });
-  if (columns)
-    query.set(
-      "columns",
-      Object.entries(columns)
-        .map((pair) => pair.join("="))
-        .join(","),
-    );
+  if (columns) query.set("columns", spelled(columns));
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `/api/datasets?${query}`);
@@ -102,6 +96,49 @@ export function uploadDataset(file: File, { columns, onProgress, signal }: Uploa
     request.send(file);
   });
 }
+
+type Fetching = {
+  columns?: Record<string, string>;
+  onPhase: (phase: FetchPhase) => void;
+  signal: AbortSignal;
+};
+export type FetchPhase = NonNullable<S["FetchStep"]["phase"]>;
+
+/** Has the server fetch a data set of the Hub, `owner/name`; tells how far it is. Rejects as the other requests do. */
+export async function fetchHubDataset(
+  data: string,
+  { columns, onPhase, signal }: Fetching,
+): Promise<Dataset> {
+  const { response } = await api.POST("/api/datasets/hub", {
+    body: { data, columns: columns ? spelled(columns) : null },
+    parseAs: "stream",
+    signal,
+  });
+  for await (const line of lines(response)) {
+    const step = JSON.parse(line) as S["FetchStep"];
+    if (step.error) throw errorFromBody(step, 200, response.headers.get("x-request-id"));
+    if (step.dataset) return step.dataset;
+    if (step.phase) onPhase(step.phase);
+  }
+  throw new ImfineError({ code: "unreachable", message: "the server ended in the middle of its answer" });
+}
+
+async function* lines(response: Response): AsyncGenerator<string> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  while (reader) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+}
+
+const spelled = (columns: Record<string, string>): string =>
+  Object.entries(columns)
+    .map((pair) => pair.join("="))
+    .join(",");
 
 function read(text: string): unknown {
   try {

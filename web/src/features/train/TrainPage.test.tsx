@@ -262,6 +262,46 @@ describe("the Train page", () => {
     );
   });
 
+  it("has the server fetch a data set of the Hub, and tells how far it is and what is wrong", async () => {
+    const encoder = new TextEncoder();
+    let line: (step: unknown, end?: boolean) => void = () => {};
+    server.on("POST /api/datasets/hub", () => {
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          line = (step, end) => {
+            const bytes = encoder.encode(`${JSON.stringify(step)}\n`);
+            controller.enqueue(bytes.slice(0, 9)); // a network cuts where it likes
+            controller.enqueue(bytes.slice(9));
+            if (end) controller.close();
+          };
+        },
+      });
+      return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
+    });
+    show();
+    await user.click(await screen.findByText("Or take data from the Hugging Face Hub"));
+    const box = screen.getByRole("textbox", { name: "Data set" });
+    await user.type(box, "sums{Enter}");
+    expect(screen.getByText(/Write it as owner\/name/)).toBeInTheDocument();
+    await user.clear(box);
+    await user.type(box, "https://huggingface.co/datasets/ann/sums{Enter}");
+    expect(await screen.findByText("Asking the Hub for ann/sums…")).toBeInTheDocument();
+    const asked = () => server.asked.filter(({ path }) => path === "/api/datasets/hub");
+    await waitFor(() => expect(asked()[0]?.body).toEqual({ data: "ann/sums", columns: null }));
+    line({ phase: { phase: "downloading", done: 500, total: 2000, unit: "bytes" } });
+    expect(await screen.findByText(/Fetching ann\/sums: 500 B of 2/)).toBeInTheDocument();
+    const params = { reason: "columns", columns: ["frage", "antwort"] };
+    line({ error: { code: "data", message: "which?", remedy: "", field: null, value: null, params } }, true);
+    await user.selectOptions(await screen.findByRole("combobox", { name: "The question" }), "frage");
+    await user.selectOptions(screen.getByRole("combobox", { name: "The answer" }), "antwort");
+    await user.click(screen.getByRole("button", { name: "Take these columns" }));
+    await waitFor(() =>
+      expect(asked()[1]?.body).toEqual({ data: "ann/sums", columns: "prompt=frage,completion=antwort" }),
+    );
+    line({ dataset }, true);
+    expect(await screen.findByText("Arr!")).toBeInTheDocument();
+  });
+
   it("sets what a goal says, and offers what would fit at one press", async () => {
     server.on("POST /api/train/estimate", ({ body }) => {
       const { plan } = body as { plan: { batch: number } };

@@ -11,12 +11,13 @@ import { useFileDrop } from "@/shared/useFileDrop";
 import { chooseDataset } from "../logic/draft";
 import type { Kind } from "../logic/ready";
 import frame from "../TrainPage.module.css";
-import { callOff, send, useUpload } from "../upload";
+import { callOff, fetchFromHub, send, useUpload } from "../upload";
 import { useT } from "../words";
 import { Columns } from "./Columns";
 import classes from "./Data.module.css";
 import { Drop } from "./Drop";
 import { Earlier } from "./Earlier";
+import { FromHub } from "./FromHub";
 import { lineErrors } from "./findingWords";
 import { LineErrors } from "./LineErrors";
 import { PictureShape } from "./PictureShape";
@@ -32,12 +33,12 @@ type Props = {
 export function DataCard({ kind, dataset, gone, children }: Props) {
   const t = useT();
   const client = useQueryClient();
-  const { state, name, file, error } = useUpload();
+  const { state, name, error, again } = useUpload();
   const [changing, setChanging] = useState(false);
   const earlier = useQuery(datasetsQuery);
   const busy = state !== "idle" && state !== "failed";
-  const take = async (given: readonly File[], columns?: Record<string, string>) => {
-    const taken = await send(given, columns);
+  const take = async (coming: Promise<Dataset | null>) => {
+    const taken = await coming;
     if (taken === null) return;
     client.setQueryData(datasetsQuery.queryKey, (items) => [
       taken,
@@ -47,7 +48,7 @@ export function DataCard({ kind, dataset, gone, children }: Props) {
     setChanging(false);
   };
   const onFiles = (files: readonly File[]) => {
-    if (files.length > 0) void take(files);
+    if (files.length > 0) void take(send(files));
   };
   const { over } = useFileDrop(onFiles);
   const choosing = !busy && (dataset === null || changing || state === "failed");
@@ -80,10 +81,10 @@ export function DataCard({ kind, dataset, gone, children }: Props) {
       {state === "failed" && error ? (
         <div className={classes.failed}>
           <h3>{t("data.failed", { name })}</h3>
-          {columns && file ? (
+          {columns && again ? (
             <Columns
               names={(error.params.columns as unknown[]).map(String)}
-              onTake={(mapping) => void take([file], mapping)}
+              onTake={(mapping) => void take(again(mapping))}
             />
           ) : lines && lines.errors.length > 0 ? (
             <LineErrors {...lines} />
@@ -96,6 +97,7 @@ export function DataCard({ kind, dataset, gone, children }: Props) {
       {choosing ? (
         <>
           <Drop kind={kind} first={dataset === null} over={over} onFiles={onFiles} />
+          <FromHub onTake={(id) => void take(fetchFromHub(id))} />
           <Earlier
             kind={kind}
             datasets={earlier.data ?? []}
@@ -105,7 +107,7 @@ export function DataCard({ kind, dataset, gone, children }: Props) {
               setChanging(false);
             }}
           />
-          {kind === "text" ? <Shape onFile={(given) => void take([given])} /> : <PictureShape />}
+          {kind === "text" ? <Shape onFile={(given) => void take(send([given]))} /> : <PictureShape />}
         </>
       ) : null}
       {dataset && !choosing && !busy ? children : null}
@@ -121,13 +123,15 @@ function Sending() {
       ? t("data.packing", { name, sent: number(sent), total: number(total) })
       : state === "sending"
         ? t("data.sending", { name, sent: bytes(sent), total: bytes(total) })
-        : t("data.reading", { name });
+        : state === "fetching"
+          ? t(total > 0 ? "data.fetching" : "data.asking", { name, sent: bytes(sent), total: bytes(total) })
+          : t("data.reading", { name });
   return (
     <div className={classes.sending}>
       <IconFileText size={22} stroke={1.6} aria-hidden />
       <div className={classes.sendingWords}>
         <span role="status">{words}</span>
-        {state !== "reading" ? (
+        {state !== "reading" && total > 0 ? (
           <progress className={frame.bar} value={sent} max={Math.max(total, 1)} aria-label={words} />
         ) : (
           <progress className={frame.bar} aria-label={words} />
