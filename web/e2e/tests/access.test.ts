@@ -1,35 +1,18 @@
 /** axe finds nothing on any screen, in both themes and both languages; `?` lists the shortcuts. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { after, before, describe, test } from "node:test";
-import type { AxeResults } from "axe-core";
-import type { Browser, Page } from "playwright-core";
-import { App } from "../harness/app.ts";
-import { ENGLISH, KOREAN, launchChromium } from "../harness/chromium.ts";
+import { before, describe, test } from "node:test";
+import type { Browser } from "playwright-core";
+import type { App } from "../harness/app.ts";
+import { violations } from "../harness/axe.ts";
+import { ENGLISH, KOREAN } from "../harness/chromium.ts";
+import { shared } from "../harness/shared.ts";
 import { Studio } from "../harness/studio.ts";
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** Violations in short: the rule, what it says, and where. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = await page.evaluate<AxeResults>("axe.run(document)");
-  return found.violations.flatMap(({ id, help, nodes }) =>
-    nodes.map(({ target, failureSummary }) => `${id}: ${help} at ${target} (${failureSummary})`),
-  );
-}
 
 describe("accessibility", { timeout: 300_000 }, () => {
   let app: App;
   let browser: Browser;
   before(async () => {
-    app = await App.start();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await app?.close();
+    ({ app, browser } = await shared());
   });
 
   for (const [language, options] of Object.entries({ en: ENGLISH, ko: KOREAN }))

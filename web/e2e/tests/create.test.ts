@@ -1,10 +1,11 @@
 /** What a person does on the Create page, beyond the main path. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { afterEach, before, beforeEach, describe, test } from "node:test";
 import type { Browser } from "playwright-core";
-import { App } from "../harness/app.ts";
-import { KOREAN, launchChromium } from "../harness/chromium.ts";
+import type { App } from "../harness/app.ts";
+import { KOREAN } from "../harness/chromium.ts";
+import { shared } from "../harness/shared.ts";
 import { Studio } from "../harness/studio.ts";
 
 const PROMPT = "I want to be a superman.";
@@ -14,12 +15,7 @@ describe("create", { timeout: 400_000 }, () => {
   let browser: Browser;
   let studio: Studio;
   before(async () => {
-    app = await App.start();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await app?.close();
+    ({ app, browser } = await shared());
   });
   beforeEach(async () => {
     studio = await Studio.begin(browser, app);

@@ -1,9 +1,10 @@
 /** The main path, in every browser: open the printed address, choose, ask, turn a knob, find the runs again. */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { App } from "../harness/app.ts";
+import { before, describe, test } from "node:test";
+import type { App } from "../harness/app.ts";
 import { openChromium } from "../harness/chromium.ts";
 import { openFirefox } from "../harness/firefox.ts";
+import { shared } from "../harness/shared.ts";
 import { openWebkit } from "../harness/webkit.ts";
 
 const BROWSERS = { Chromium: openChromium, Firefox: openFirefox, WebKit: openWebkit };
@@ -12,9 +13,8 @@ const TUNED = "section[data-kind=tuned]";
 describe("the main path", () => {
   let app: App;
   before(async () => {
-    app = await App.start();
+    ({ app } = await shared());
   });
-  after(() => app?.close());
 
   for (const [name, open] of Object.entries(BROWSERS)) {
     test(`in ${name}`, { timeout: 150_000 }, async () => {

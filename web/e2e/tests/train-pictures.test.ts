@@ -1,29 +1,16 @@
 /** A person teaches the picture starter a look: dropped pictures and captions, some steps, what it draws, and the end beside
  * the original. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { App } from "../harness/app.ts";
-import { launchChromium } from "../harness/chromium.ts";
+import type { App } from "../harness/app.ts";
+import { violations } from "../harness/axe.ts";
+import { shared } from "../harness/shared.ts";
 import { Studio } from "../harness/studio.ts";
 
-const AXE = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const STEPS = 4;
 const SLOW = { timeout: 240_000 }; // processes that start, on a machine that may be busy
 const TRAINED = { timeout: 400_000 }; // training is niced: whatever else runs comes first
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { violations } = await (
-      window as unknown as {
-        axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      }
-    ).axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 140)}`));
-  });
-}
 
 /** Drops rings on navy, wider than high, each with a caption of its stem, but for the last. */
 async function dropRings(page: Page, colours: readonly string[]): Promise<void> {
@@ -64,12 +51,7 @@ describe("train on pictures", { timeout: 1_200_000 }, () => {
   let app: App;
   let browser: Browser;
   before(async () => {
-    app = await App.start();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await app?.close();
+    ({ app, browser } = await shared());
   });
 
   test("drop, what the model sees, start, what it draws, compare", async () => {

@@ -1,13 +1,13 @@
 /** A person teaches the starter something: from a dropped file, over a reload in mid-run, to the comparison. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { App } from "../harness/app.ts";
-import { KOREAN, launchChromium } from "../harness/chromium.ts";
+import type { App } from "../harness/app.ts";
+import { violations } from "../harness/axe.ts";
+import { KOREAN } from "../harness/chromium.ts";
+import { shared } from "../harness/shared.ts";
 import { Studio } from "../harness/studio.ts";
 
-const AXE = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 const STEPS = 10;
 const THINGS = ["the sea", "a rope", "the moon", "bread", "a lamp", "rain", "a gull", "wood"];
 const ROWS = Array.from({ length: 40 }, (_, n) =>
@@ -23,18 +23,6 @@ async function number(page: Page, name: string, value: number): Promise<void> {
   await box.press("Enter");
 }
 
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { violations } = await (
-      window as unknown as {
-        axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      }
-    ).axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 140)}`));
-  });
-}
-
 /** The steps that the table shows, without those of before the first one. */
 async function steps(page: Page): Promise<number[]> {
   const rows = await page.locator("table tbody tr th").allInnerTexts();
@@ -47,12 +35,7 @@ describe("train", { timeout: 1_200_000 }, () => {
   let app: App;
   let browser: Browser;
   before(async () => {
-    app = await App.start();
-    browser = await launchChromium();
-  });
-  after(async () => {
-    await browser?.close();
-    await app?.close();
+    ({ app, browser } = await shared());
   });
 
   test("drop, preview, start, reload in mid-run, result, compare", async () => {
