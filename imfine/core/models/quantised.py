@@ -58,17 +58,18 @@ class Nf4:
             for name, layer in matrices(module).items()
             if (stored := name_in(tensors, f"{name}.weight")) is not None
         }
-        self._dtype, self._device = dtype, device
+        # One place for each matrix in turn: places of their own would leave holes that are never filled.
+        largest = max((tensors[name].size for name in self._matrices), default=0)
+        self._in_full = torch.empty(largest, dtype=dtype, device=device)
 
     def __call__(self, name: str, tensor: Tensor) -> Mapping[str, Tensor]:
         """A tensor as stored, under the names that transformers keeps quantised ones by."""
         from bitsandbytes.functional import quantize_4bit
 
-        plain = tensor.to(self._device, self._dtype, copy=True)
         if name not in self._matrices:
-            return {name: plain}
-        if self._matrices[name]:
-            plain = plain.T.contiguous()
+            return {name: tensor.to(self._in_full.device, self._in_full.dtype, copy=True)}
+        matrix = tensor.T if self._matrices[name] else tensor
+        plain = self._in_full[: matrix.numel()].view(matrix.shape).copy_(matrix)
         packed, state = quantize_4bit(plain, blocksize=BLOCK, compress_statistics=True, quant_type="nf4")
         more = {f"{name}.{key}": each for key, each in state.as_dict(packed=True).items()}
         return {name: packed, **more}

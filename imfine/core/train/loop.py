@@ -286,7 +286,7 @@ class _Run:
             "plan": self.plan.to_json(),
             "data": self.data.hash,
             "parent": self.parent.checksum,
-            "versions": versions(),
+            "versions": versions(self.plan),
         }
 
     def _check_same(self, state: dict[str, Any]) -> None:
@@ -388,7 +388,7 @@ class _Run:
             tokens=self.tokens_read,
             seconds=self._seconds,
             peak_memory=peak_memory(),
-            versions=versions(),
+            versions=versions(self.plan),
         )
 
     @property
@@ -396,10 +396,11 @@ class _Run:
         return self.seconds_before + time.monotonic() - self.started
 
 
-def versions() -> dict[str, str]:
-    return {"imfine": VERSION} | {
-        name: version(name) for name in ("torch", "transformers", "diffusers", "accelerate", "peft")
-    }
+def versions(plan: Plan) -> dict[str, str]:
+    names = ["torch", "transformers", "diffusers", "accelerate", "peft"]
+    if plan.method == "qlora":
+        names.append("bitsandbytes")
+    return {"imfine": VERSION} | {name: version(name) for name in names}
 
 
 def peak_memory() -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bits import needs_bitsandbytes
 from small_models import ARCHITECTURES
 from training import plan, source
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -68,6 +69,7 @@ def grown(model: Path, **changes) -> int:
 QUICK_BFLOAT16 = pytest.mark.skipif(
     memory.default_dtype() != "bfloat16", reason="this processor takes minutes for a step in bfloat16"
 )
+IN_FLOAT32 = {"length": 128, "eval_share": 0.0, "dtype": "float32"}
 IN_BFLOAT16 = {"length": 256, "eval_share": 0.0, "dtype": "bfloat16"}
 
 
@@ -75,9 +77,10 @@ IN_BFLOAT16 = {"length": 256, "eval_share": 0.0, "dtype": "bfloat16"}
 @pytest.mark.parametrize(
     "changes",
     [
-        {"method": "lora", "batch": 1, "length": 128, "eval_share": 0.0, "dtype": "float32"},
+        {"method": "lora", "batch": 1, **IN_FLOAT32},
         pytest.param({"method": "full", "batch": 2, **IN_BFLOAT16}, marks=QUICK_BFLOAT16),
         pytest.param({"method": "lora", "batch": 4, **IN_BFLOAT16}, marks=QUICK_BFLOAT16),
+        pytest.param({"method": "qlora", "batch": 1, **IN_FLOAT32}, marks=needs_bitsandbytes),
     ],
 )
 def test_the_llama_starters_memory_is_within_a_fifth(changes, starter):
@@ -91,6 +94,14 @@ def test_the_gpt2_starters_memory_is_within_a_fifth(method):
     changes = {"method": method, "batch": 4, "length": 256, "eval_share": 0.0, "dtype": "float32"}
     told = told_of(read_local(SHIPPED / "gpt2-classics"), **changes).together
     assert told == pytest.approx(grown(SHIPPED / "gpt2-classics", **changes), rel=0.2)
+
+
+@pytest.mark.slow
+@needs_bitsandbytes
+def test_qlora_takes_less_memory_than_lora(starter):
+    """SmolLM2-135M in float32: 106 M numbers of 4 bytes become some 4.1 bits each."""
+    lora, qlora = (grown(starter, method=each, batch=1, **IN_FLOAT32) for each in ("lora", "qlora"))
+    assert qlora < lora - 200e6
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
