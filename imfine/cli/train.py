@@ -46,7 +46,7 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
     blocks: Annotated[
         str | None, typer.Option(help="Of a picture model: IN04,M00,TE; else all of the UNet's.")
     ] = None,
-    method: Annotated[str | None, typer.Option(help="full, lora or dora.")] = None,
+    method: Annotated[str | None, typer.Option(help="full, lora, dora or qlora.")] = None,
     rank: Whole = None,
     alpha: Number = None,
     dropout: Number = None,

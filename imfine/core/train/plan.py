@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from imfine.core.families import ImageLayout, Layout, TextLayout
+from imfine.core.quantised import available
 from imfine.core.sampling import Range, checked_number, is_halved
 from imfine.errors import Invalid
 
@@ -67,6 +68,11 @@ TEXT_ENCODER = "TE"
 FIXED = ("parts", "layers", "blocks", "method", "rank", "alpha", "dropout", "length", "packing",
          "answers_only", "eval_share", "ema", "resolution", "snr_gamma", "caption_dropout", "prior",
          "prior_count", "prior_weight", "seed", "dtype")  # fmt: skip
+
+
+def methods_here() -> tuple[str, ...]:
+    """Those of METHODS that this machine has the libraries for."""
+    return METHODS if available() else tuple(method for method in METHODS if method != "qlora")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import { DataCard } from "./data/DataCard";
 import { LiveCard } from "./live/LiveCard";
 import { setName, useDraft } from "./logic/draft";
 import { isName, suggestName } from "./logic/name";
-import { longestLength, planJson, sizeFor } from "./logic/plan";
+import { longestLength, METHODS, planJson, sizeFor } from "./logic/plan";
 import { obstacles } from "./logic/ready";
 import classes from "./TrainPage.module.css";
 import { open, openLast, start, useTraining } from "./training";
@@ -130,6 +130,7 @@ export default function TrainPage({ model, run, onCompare }: Props) {
               size={size}
               estimate={estimate.data ?? null}
               counting={estimate.isFetching}
+              methods={detail.data?.methods ?? METHODS.filter((one) => one !== "qlora")}
             />
           </>
         )}

@@ -5,7 +5,17 @@ import { Card } from "@/shared/ui/Card";
 import { NumberField } from "@/shared/ui/fields";
 import { Help } from "@/shared/ui/Help";
 import { setGoal, setPlan, useDraft } from "../logic/draft";
-import { GOAL_SETS, GOALS, goalOf, LIMITS, layersWithin, METHODS, type Part, type Size } from "../logic/plan";
+import {
+  GOAL_SETS,
+  GOALS,
+  goalOf,
+  LIMITS,
+  layersWithin,
+  METHODS,
+  type Method,
+  type Part,
+  type Size,
+} from "../logic/plan";
 import frame from "../TrainPage.module.css";
 import { Choice } from "../ui/Choice";
 import { useT } from "../words";
@@ -20,11 +30,12 @@ type Props = {
   size: Size;
   estimate: Estimate | null;
   counting: boolean;
+  methods: readonly Method[]; // that some worker can train with
 };
 
 const CHOICES = { attn: ["attn"], mlp: ["mlp"], both: ["attn", "mlp"] } as const;
 
-export function WhatCard({ layers, context, size, estimate, counting }: Props) {
+export function WhatCard({ layers, context, size, estimate, counting, methods }: Props) {
   const t = useT();
   const plan = useDraft((draft) => draft.plan);
   const goal = goalOf(plan);
@@ -79,7 +90,7 @@ export function WhatCard({ layers, context, size, estimate, counting }: Props) {
         label={t("what.method")}
         help={<Help about={t("what.method")}>{t("what.methodHelp")}</Help>}
         value={plan.method}
-        options={METHODS.map((one) => ({
+        options={METHODS.filter((one) => one === plan.method || methods.includes(one)).map((one) => ({
           value: one,
           name: t(`what.methods.${one}`),
           words: t(`what.methodWords.${one}`),
