@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from accelerate.utils import broadcast_object_list
 
 from imfine.core.events import Notice, Phase
@@ -39,7 +39,7 @@ from imfine.core.train.prepared import Prepared
 from imfine.core.train.result import ADAPTER, free, write_result
 from imfine.core.train.targets import trainable
 from imfine.core.train.watch import Watch
-from imfine.errors import Conflict
+from imfine.errors import Conflict, SetupError
 from imfine.version import VERSION
 
 # go on; write the result from here; leave a checkpoint and no result; leave at once
@@ -63,11 +63,13 @@ def train(
 
     Raises:
         Invalid: the plan does not fit the model, or the data has nothing to learn.
+        SetupError: it was launched so that no process would hold the model whole.
         Conflict: `out_dir` exists, a run for it is not finished or is another's, or another process has it.
         TrainingDiverged, OutOfMemory: with what to change; checkpoints stay.
         SetupError: the disk is full. ModelBroken, ModelRefused: by the model.
     """
     accelerator = Accelerator(mixed_precision="no")  # the learner sees to it
+    check_spread(accelerator.distributed_type)
     out_dir = out_dir.absolute()
     free(out_dir)
     home = Home(out_dir)
@@ -80,6 +82,17 @@ def train(
                 yield event
         if first and run.done:
             home.remove()
+
+
+def check_spread(kind: DistributedType) -> None:
+    """Raises: SetupError where processes would hold a part of the model each (docs/decisions/processes.md)."""
+    if kind in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise SetupError(
+            f"training was launched with {kind.value}, which gives each process a part of the model",
+            remedy="launch it with distributed_type MULTI_GPU (examples/gpus.yaml); a model too large for "
+            "one GPU can be trained with method qlora",
+            launched=kind.value,
+        )
 
 
 @dataclass(eq=False)

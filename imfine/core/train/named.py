@@ -98,14 +98,12 @@ def found_parent(
 
     Raises: Invalid, OutOfMemory, what catalog.find and pull raise.
     """
-    source = yield from found_source(
-        model,
-        settings,
-        lambda card: plan.check(layout_of(card)),
-        revision=revision,
-        any_folder=any_folder,
-    )
-    check_method(plan)
+
+    def check(card: Card) -> None:
+        plan.check(layout_of(card))
+        check_method(plan)
+
+    source = yield from found_source(model, settings, check, revision=revision, any_folder=any_folder)
     local = read_local(source.path)
     check_plain(source.id, local.config)
     return source, check_fits(local, plan, source.id, *free_memory())
