@@ -85,7 +85,7 @@ def train(
 
 
 def check_spread(kind: DistributedType) -> None:
-    """Raises: SetupError where processes would hold a part of the model each (docs/decisions/processes.md)."""
+    """Raises: SetupError where each process would hold a part of the model (docs/decisions/processes.md)."""
     if kind in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
         raise SetupError(
             f"training was launched with {kind.value}, which gives each process a part of the model",
