@@ -130,6 +130,22 @@ def test_what_does_not_fit_is_refused_with_what_would(tmp_path):
     assert check_fits(local, asked, "small", 1 << 40).together == refused.value.params["need"]
 
 
+@needs_bitsandbytes
+def test_where_lora_does_not_fit_4_bits_may(tmp_path):
+    local = read_local(
+        source(tmp_path / "m", hidden_size=384, intermediate_size=1024, num_hidden_layers=4).path
+    )
+    asked = plan(method="lora", batch=1, length=16)
+    lora, qlora = (
+        told_of(local, method=method, batch=1, length=16, checkpointing=True).together
+        for method in ("lora", "qlora")
+    )
+    assert qlora < lora
+    with pytest.raises(OutOfMemory, match="choose QLoRA, batch 1") as refused:
+        check_fits(local, asked, "small", (lora + qlora) // 2)
+    assert refused.value.params["change"] == {"method": "qlora", "checkpointing": True}
+
+
 def test_llama_2_7b_with_lora_on_paper():
     """Of one sequence of 512 tokens in bfloat16, 4096 wide (D), 11008 within (M), rank 8, on a GPU:
 
@@ -155,3 +171,7 @@ def test_llama_2_7b_with_lora_on_paper():
     light = need(config, shapes, replace(asked, checkpointing=True), "cuda")
     assert found.together == pytest.approx(17.4e9, rel=0.05)
     assert light.together == pytest.approx(14.3e9, rel=0.05)
+    bits = need(config, shapes, replace(asked, method="qlora", checkpointing=True), "cuda")
+    # 6,476 M numbers of matrices; embedding, output layer and norms in bfloat16; the adapters in float32
+    assert bits.weights == pytest.approx(6.476e9 * 0.516 + 0.262e9 * 2 + 0.02e9 * 4, rel=0.005)
+    assert bits.together == pytest.approx(4.8e9, rel=0.05)
