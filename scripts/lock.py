@@ -1,7 +1,7 @@
 """Writes requirements/*.lock from pyproject.toml: every version and hash, for every platform (`make lock`).
 
   base.lock  what I'm Fine needs at run time, without torch
-  cuda.lock  torch as PyPI publishes it for Linux, and the NVIDIA libraries it brings
+  cuda.lock  torch as PyPI publishes it for Linux, the NVIDIA libraries it brings, and bitsandbytes
   dev.lock   what the tests and checks need beyond base.lock
   uv.lock, node.lock   two tools, fetched only by machines that lack them
 
@@ -19,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = ROOT / "requirements"
-CUDA = re.compile(r"(torch|triton|nvidia-|cuda-)")
+CUDA = re.compile(r"(torch|triton|nvidia-|cuda-|bitsandbytes)")
+TESTED = ("bitsandbytes",)  # of cuda.lock, that tests run without a GPU too
 
 
 def resolve(*what: str) -> dict[str, str]:
@@ -51,7 +52,7 @@ def write(name: str, entries: dict[str, str]) -> None:
 
 
 def main() -> None:
-    project = resolve("pyproject.toml")
+    project = resolve("pyproject.toml", "--extra=cuda")
     base = {name: entry for name, entry in project.items() if not CUDA.match(name)}
     write("base.lock", base)
     write("cuda.lock", {name: entry for name, entry in project.items() if CUDA.match(name)})
@@ -65,7 +66,7 @@ def main() -> None:
         pins.write("\n".join(lines))
         pins.flush()
         dev = resolve("--group=dev", f"--constraints={pins.name}")
-    write("dev.lock", {name: entry for name, entry in dev.items() if name not in project})
+    write("dev.lock", {name: each for name, each in dev.items() if name not in project or name in TESTED})
     write("uv.lock", resolve("--group=uv"))
     write("node.lock", resolve("--group=node"))
 

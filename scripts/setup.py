@@ -58,7 +58,7 @@ def steps(level: str) -> list[Step]:
     todo = [Step("venv", "environment in .venv", interpreter, PYTHON, 0, 40, make_venv), torch_step()]
     todo.append(lock_step("base", "libraries", PYTHON, 200, 1090))
     if level != "up":
-        todo.append(lock_step("dev", "test tools", VENV / "bin" / "pytest", 40, 200))
+        todo.append(lock_step("dev", "test tools", VENV / "bin" / "pytest", 85, 330))
     project = digest([ROOT / "pyproject.toml"])
     todo.append(Step("imfine", "I'm Fine itself", project, VENV / "bin" / "imfine", 0, 1, install_project))
     if node_folder is None:
@@ -86,9 +86,8 @@ def steps(level: str) -> list[Step]:
 
 def torch_step() -> Step:
     if machine.has_nvidia_gpu():
-        return Step(
-            "torch", "torch, CUDA build", f"{torch_version()} cuda", PYTHON, 2730, 9000, torch_for_cuda
-        )
+        lock = digest([LOCKS / "cuda.lock"])
+        return Step("torch", "torch, CUDA build", f"{lock} cuda", PYTHON, 2780, 9200, torch_for_cuda)
     return Step("torch", "torch, CPU build", f"{torch_version()} cpu", PYTHON, 190, 950, torch_for_cpu)
 
 

@@ -6,6 +6,7 @@ Turns flags into a plan (checked before torch is imported), then lets core yield
 from __future__ import annotations
 
 import json as json_module
+import os
 import re
 import signal
 import sys
@@ -46,7 +47,7 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
     blocks: Annotated[
         str | None, typer.Option(help="Of a picture model: IN04,M00,TE; else all of the UNet's.")
     ] = None,
-    method: Annotated[str | None, typer.Option(help="full, lora or dora.")] = None,
+    method: Annotated[str | None, typer.Option(help="full, lora, dora or qlora.")] = None,
     rank: Whole = None,
     alpha: Number = None,
     dropout: Number = None,
@@ -160,6 +161,10 @@ def _train(
 
     with _interruptible() as stop:
         events = train_named(model, data, name, changes, resume=resume, stop=stop)
+        if not _is_first():
+            for _ in events:
+                pass  # the first process tells them
+            return
         end: TrainResult | None = None
         if json:
             for event in events:
@@ -173,6 +178,11 @@ def _train(
         raise typer.Exit(1)
     if not json:
         _told(end.path, end)
+
+
+def _is_first() -> bool:
+    """Of several processes (accelerate launch) that train together one speaks."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _told(path: str, end: Any) -> None:

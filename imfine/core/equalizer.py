@@ -11,8 +11,9 @@ touched. Hooks read the plan from a ContextVar, so two threads with different pl
 without a plan is the original's. Knows modules by the names its family's row gives; knows nothing of prompts,
 lanes or caches.
 
-Quantised matrices (bitsandbytes' 8 and 4 bit) work by the same hooks, which see inputs, outputs and biases
-only. Untested there: no GPU has run it yet.
+Quantised matrices (bitsandbytes' 8 and 4 bits) work by the same hooks, which see inputs, outputs and biases
+only. In 8 bits what comes in is rounded too, and which columns are not is decided over the whole batch: a
+neighbour can change how a row is rounded there. Tested on the CPU; no GPU has run it yet.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from celery import Celery, signals
 from celery.worker.consumer import Consumer as CeleryConsumer
 
 from imfine.core import memory
+from imfine.core.train.plan import methods_here
 from imfine.errors import ImfineError, Unauthorized, Unavailable
 from imfine.jobs import names
 from imfine.jobs.app import make_app, queue_name
@@ -119,6 +120,7 @@ class Worker:
             "device": "cuda" if memory.gpus() else "cpu",
             "memory_total": memory.total(),
             "warm": self.live.warm,
+            "methods": list(methods_here()),
             "version": VERSION,
         }
 

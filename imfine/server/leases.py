@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from imfine.jobs.names import BATCH
+
 Clock = Callable[[], float]
 HELLO_S = 5.0
 FORGET_S = 3600.0
@@ -57,6 +59,7 @@ class Present:
     memory_total: int
     warm: Sequence[str]
     version: str
+    methods: Sequence[str] = ()
     seen: float = 0.0
 
 
@@ -91,6 +94,10 @@ class Workers:
             now = self.clock()
             ages = [(p, now - p.seen) for p in self._present.values()]
         return sorted(ages, key=lambda pair: pair[1])
+
+    def trainers(self) -> list[Present]:
+        """Those alive that take training runs."""
+        return [p for p, age in self.all() if alive(age) and BATCH in p.queues]
 
     def any_alive(self) -> bool:
         return any(alive(age) for _, age in self.all())

@@ -15,6 +15,7 @@ from imfine.errors import ImfineError, Invalid
 Kind = Literal["generate", "train", "probe"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Dtype = Literal["float32", "bfloat16"]
+Method = Literal["full", "lora", "dora", "qlora"]
 ModelKind = Literal["text", "image"]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-z]{26}$", description="26 characters, sortable by time")]
 Time = Annotated[str, Field(description="ISO 8601, UTC, milliseconds", examples=["2026-11-22T10:00:00.000Z"])]
@@ -203,7 +204,9 @@ class PlanIn(In):
         default=None,
         description="of a picture model, by its band names; null: the UNet's, not the text encoder",
     )
-    method: Literal["full", "lora", "dora"] = "lora"
+    method: Method = Field(
+        default="lora", description="qlora: a text model held in 4 bits; where a worker has bitsandbytes"
+    )
     rank: int = 8
     alpha: float | None = Field(default=None, description="null: 2 × rank")
     dropout: float = 0.0
@@ -768,7 +771,7 @@ class Delta(Out):
 
     id: str
     kind: Literal["trained", "adapter", "slider"]
-    method: Literal["full", "lora", "dora"]
+    method: Method
     parts: list[Literal["attn", "mlp"]] = Field(description="what it changes of them")
     tensors: int = Field(description="of the model's, that it changes")
     size: int = Field(description="bytes")
@@ -782,6 +785,7 @@ class ModelDetail(Out):
     layout: Layout
     tensors: int | None = Field(description="null until the model is on this disk")
     deltas: list[Delta]
+    methods: list[Method] = Field(description="how it can be trained by the workers that are there")
     parent: str | None = Field(description="the model it was trained from, whose delta it is too")
 
 
@@ -981,6 +985,7 @@ class Worker(Out):
     device: str
     memory_total: int
     warm: list[str]
+    methods: list[str] = Field(description="of training, that it has the libraries for")
     version: str
     alive: bool
     seen_s: float = Field(description="seconds since it last spoke")

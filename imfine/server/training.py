@@ -13,9 +13,10 @@ from typing import Any
 from imfine.core import memory
 from imfine.core.families import Layout
 from imfine.core.models.catalog import Card, check_name
+from imfine.core.quantised import INSTALL
 from imfine.core.recipe import Recipe
 from imfine.core.train.home import Home
-from imfine.core.train.plan import Plan
+from imfine.core.train.plan import METHODS, Plan
 from imfine.errors import Conflict, Invalid
 from imfine.jobs.names import queue_for
 from imfine.server.context import Context
@@ -122,7 +123,20 @@ def plan_for(body: TrainIn | ProbeIn | EstimateIn, ctx: Context) -> tuple[Card, 
     plan = Plan.parse({"dtype": memory.default_dtype(), **body.plan.model_dump(exclude_unset=True)})
     card, layout = ctx.catalog.find(body.model, body.revision)
     plan.check(layout)
+    if ctx.workers.trainers() and plan.method not in methods_for(layout.kind, ctx):
+        raise Invalid(
+            f"method {plan.method} needs bitsandbytes, which no worker has",
+            remedy=f"use lora, or where a worker runs {INSTALL}",
+            field="plan.method",
+            value=plan.method,
+        )
     return card, layout, plan
+
+
+def methods_for(kind: str, ctx: Context) -> list[str]:
+    """How a model of this kind can be trained by the workers that are there, in METHODS' order."""
+    told = {method for worker in ctx.workers.trainers() for method in worker.methods}
+    return [method for method in METHODS if method != "qlora" or (method in told and kind == "text")]
 
 
 def _check_free(name: str, ctx: Context) -> None:

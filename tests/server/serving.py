@@ -163,14 +163,15 @@ class Worker:
     def post(self, path: str, **body: Any) -> Any:
         return self.http.post(f"/api/worker/{path}", json=body, headers=self.headers)
 
-    def hello(self) -> Any:
+    def hello(self, queue: str = "live", **more: Any) -> Any:
         facts = {
-            "queues": ["live"],
+            "queues": [queue],
             "pid": 1,
             "host": "here",
             "device": "cpu",
             "memory_total": 1,
             "warm": ["tiny"],
+            **more,
         }
         return self.post("hello", worker=self.name, version="0", **facts)
 

@@ -108,6 +108,7 @@ def test_what_is_refused_is_named(client: TestClient, more: dict[str, Any], stat
         ({"plan": {"layers": [0]}}, "plan.layers"),
         ({"plan": {"blocks": ["IN00"]}}, "plan.blocks"),
         ({"plan": {"resolution": 30}}, "plan.resolution"),
+        ({"plan": {"method": "qlora"}}, "plan.method"),
         ({"model": "tiny", "dataset": DATA, "plan": {"blocks": ["M00"]}}, "plan.blocks"),
         ({"model": "tiny", "dataset": DATA, "plan": {"snr_gamma": 5.0}}, "plan.snr_gamma"),
     ],
@@ -117,6 +118,30 @@ def test_each_kind_of_model_has_its_own_data_and_settings(
 ) -> None:
     answer = train(client, **{"model": "emoji-diffusion", "dataset": PICTURES, **more})
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, field), answer.text
+
+
+def test_qlora_is_for_text_where_a_worker_has_what_it_needs(client: TestClient, worker: Worker) -> None:
+    def methods(model: str) -> list[str]:
+        found: list[str] = client.get(f"/api/models/{model}").json()["methods"]
+        return found
+
+    plan = {"plan": {"method": "qlora"}}
+    assert "qlora" not in methods("tiny")
+    assert worker.hello("batch", methods=["full", "lora", "dora"]).status_code == 200
+    assert methods("tiny") == ["full", "lora", "dora"]
+    refused = train(client, **plan)
+    assert (refused.status_code, refused.json()["error"]["field"]) == (422, "plan.method")
+    assert "bitsandbytes" in refused.json()["error"]["message"]
+    assert "use lora" in refused.json()["error"]["remedy"]
+    assert client.post("/api/train/estimate", json={"model": "tiny", **plan}).status_code == 422
+    Worker(client, "worker-2").hello("batch", methods=["full", "lora", "dora", "qlora"])
+    assert methods("tiny") == ["full", "lora", "dora", "qlora"]
+    assert methods("emoji-diffusion") == ["full", "lora", "dora"]
+    told = {each["worker"]: each["methods"] for each in client.get("/api/workers").json()["items"]}
+    assert told == {"worker-1": ["full", "lora", "dora"], "worker-2": ["full", "lora", "dora", "qlora"]}
+    answer = train(client, **plan)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["request"]["plan"]["method"] == "qlora"
 
 
 def test_a_model_that_draws_shows_what_it_draws(client: TestClient, worker: Worker) -> None:

@@ -48,7 +48,7 @@ class Delta:
 
     id: str
     kind: Kind
-    method: Literal["full", "lora", "dora"]
+    method: Literal["full", "lora", "dora", "qlora"]
     parts: tuple[str, ...]  # attn, mlp: what it changes of them
     parameters: tuple[str, ...]  # what it changes: "model.layers.0.self_attn.q_proj.weight"
     size: int  # bytes that it takes on the disk
@@ -152,7 +152,8 @@ def read_delta(id: str, folder: Path, model: Local, modules: Modules) -> Delta:
         method, kind = str(plan.get("method")), "trained"
         ends = _ends(folder, model, plan, modules)
         within = folder / str(facts.get("adapter"))
-        if method == "lora" and facts.get("adapter") and within.resolve().is_relative_to(folder.resolve()):
+        plain = method in ("lora", "qlora") and bool(facts.get("adapter"))
+        if plain and within.resolve().is_relative_to(folder.resolve()):
             pairs = read_adapter(within, modules).pairs
     else:
         adapter = read_adapter(folder, modules)

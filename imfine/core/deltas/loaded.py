@@ -22,8 +22,9 @@ from imfine.core.events import Phase
 from imfine.core.models.catalog import Card
 from imfine.core.models.local import read_local
 from imfine.core.models.module import DTYPES, EVERY_S
+from imfine.core.models.weights import FLOATS
 from imfine.core.recipe import Recipe
-from imfine.errors import OutOfMemory
+from imfine.errors import AdapterError, OutOfMemory
 from imfine.settings import Settings
 
 
@@ -93,7 +94,15 @@ def _load(model: Model, delta: Delta, whole: bool) -> Iterator[Phase]:
 
         def original(of: str, name: str = name) -> Tensor:
             assert local.tensors is not None
-            return read(local.tensors[modules.parameter(name, of) or ""])
+            info = local.tensors[modules.parameter(name, of) or ""]
+            if info.dtype not in FLOATS:
+                raise AdapterError(
+                    f"{delta.id} needs the numbers of {info.name}, which is quantised ({info.dtype})",
+                    remedy="turn it on the model's unquantised version, or give a plain LoRA",
+                    field=f"recipe.deltas.{delta.id}",
+                    value=delta.id,
+                )
+            return read(info)
 
         changes[name] = change_of(delta, name, equalizer.module(name), dtype, original, whole=whole)
         done += _need_of(delta, name, dtype, whole=whole)

@@ -35,6 +35,7 @@ from imfine.core.models.local import Local, read_local
 from imfine.core.models.module import DTYPES, read_module, read_tokenizer
 from imfine.core.models.packed import pack
 from imfine.core.models.pull import pull
+from imfine.core.models.weights import FLOATS
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.core.text.answers import KeptAnswers
@@ -124,7 +125,8 @@ def load(
     assert card.path is not None
     local = read_local(Path(card.path))
     use_cores()
-    memory.check_fits(card.id, local.parameters, local.layout, dtype, _room(device))
+    counted = _counted(local, dtype)
+    memory.check_fits(card.id, counted, local.layout, dtype, _room(device))
     folder = local.path
     if folder.is_file():
         folder = converted_dir(local.path, settings.home)
@@ -158,10 +160,17 @@ def load(
         equalizer=Equalizer(module, local.layout),
         checksum=weights,
         fingerprint=fingerprint(module),
-        card=replace(card, dtype=dtype, memory_needed=memory.needed(local.parameters, local.layout, dtype)),
+        card=replace(card, dtype=dtype, memory_needed=memory.needed(counted, local.layout, dtype)),
         path=folder,
         settings=settings,
     )
+
+
+def _counted(local: Local, dtype: str) -> int:
+    """Numbers of the dtype that take as much memory as the model's weights: quantised ones take less."""
+    item, tensors = memory.DTYPE_BYTES[dtype], (local.tensors or {}).values()
+    saved = sum(each.size * item - each.nbytes for each in tensors if each.dtype not in FLOATS)
+    return local.parameters - saved // item
 
 
 def _room(device: str) -> int:

@@ -28,6 +28,7 @@ from imfine.core.models.weights import (
     read_json,
     weight_files,
 )
+from imfine.core.quantised import as_plain, method_of
 from imfine.errors import ModelNotFound, ModelRefused
 
 FILES = (".gguf", ".safetensors", *PICKLES)  # models by themselves; a pickle is refused with its reason
@@ -100,7 +101,10 @@ def _pictures(path: Path) -> Local:
 def _folder(path: Path, config: dict[str, Any], where: Layout) -> Local:
     """What a folder says of itself that has been found safe and whole."""
     tied = isinstance(where, TextLayout) and where.tied_embeddings
-    tensors = parameters_of(read_folder(path), tied)
+    stored = read_folder(path)
+    if method_of(config) == "bitsandbytes" and isinstance(where, TextLayout):
+        stored = as_plain(stored, transposed=where.transposed)
+    tensors = parameters_of(stored, tied)
     files = path.rglob("*") if where.kind == "image" else path.iterdir()
     return Local(
         path=path,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,42 +22,55 @@ from transformers.utils import logging as hf_logging
 
 from imfine.core.events import Phase
 from imfine.core.families import Layout, name_in
+from imfine.core.models.quantised import NF4, Nf4, check_readable, kept_as_read
 from imfine.core.models.weights import BUFFERS, broken, read_folder
-from imfine.errors import ModelBroken, ModelRefused
+from imfine.errors import ModelBroken
 
 EVERY_S = 0.05  # between two reports of progress
 # transformers and diffusers set torch's default dtype while they build a module, for the whole process: two
 # threads that built at once would leave each other's behind.
 BUILDING = threading.Lock()
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+Made = Callable[[str, torch.Tensor], Mapping[str, torch.Tensor]]  # what becomes of a tensor as it is stored
 
 
 def read_module(
-    folder: Path, where: Layout, dtype: str, device: str
+    folder: Path, where: Layout, dtype: str, device: str, *, nf4: bool = False
 ) -> Iterator[Phase | transformers.PreTrainedModel]:
-    """Yields bytes read, and last the module: in eval mode, without gradients, on `device`.
+    """Yields bytes read, and last the module: in eval mode, without gradients, on `device`. `nf4`: its
+    matrices in 4 bits, quantised as they are read (quantised.py).
 
-    Raises: ModelBroken, ModelRefused (quantised weights without a GPU).
+    Raises: ModelBroken, ModelRefused (quantised weights that cannot be used here).
     """
     with unreadable(folder, "config.json"):
         config = transformers.AutoConfig.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
-    if getattr(config, "quantization_config", None) is not None:
-        yield _quantised(folder, where, config, device)
-        return
     config.dtype = DTYPES[dtype]
+    if getattr(config, "quantization_config", None) is not None:
+        check_readable(folder.name, config.to_dict())
+        yield _finished(_built(folder, where, config, device=device), where, folder, device)
+        return
+    made = _cast(DTYPES[dtype])
+    if nf4:
+        with BUILDING:
+            made = Nf4(folder, where, config, DTYPES[dtype], device)
+        config.quantization_config = {**NF4, "bnb_4bit_compute_dtype": dtype}
     state: dict[str, torch.Tensor] = {}
-    for step in _read(folder, DTYPES[dtype]):
+    for step in _read(folder, made):
         if isinstance(step, Phase):
             yield step
         else:
             state = step
-    yield _finished(_built(folder, where, config, state), where, folder, device)
+    yield _finished(_built(folder, where, config, state, device), where, folder, device)
 
 
-def _read(folder: Path, dtype: torch.dtype) -> Iterator[Phase | dict[str, torch.Tensor]]:
-    """Every tensor, cast as it is read: never the file and the cast model at once."""
+def _cast(dtype: torch.dtype) -> Made:
+    return lambda name, tensor: {name: tensor.to(dtype, copy=True)}
+
+
+def _read(folder: Path, made: Made) -> Iterator[Phase | dict[str, torch.Tensor]]:
+    """Every tensor, cast or quantised as it is read: never the file and the finished model at once."""
     tensors = [tensor for tensor in read_folder(folder).values() if not BUFFERS.search(tensor.name)]
     total, done, told = sum(tensor.nbytes for tensor in tensors), 0, 0.0
     state: dict[str, torch.Tensor] = {}
@@ -68,7 +81,7 @@ def _read(folder: Path, dtype: torch.dtype) -> Iterator[Phase | dict[str, torch.
                 for tensor in tensors:
                     if tensor.file != file:
                         continue
-                    state[tensor.name] = source.get_tensor(tensor.name).to(dtype, copy=True)
+                    state |= made(tensor.name, source.get_tensor(tensor.name))
                     done += tensor.nbytes
                     if time.monotonic() - told > EVERY_S:
                         told = time.monotonic()
@@ -87,17 +100,26 @@ def apply_norm_eps(module: torch.nn.Module, layout: Layout) -> None:
 
 
 def _built(
-    folder: Path, where: Layout, config: Any, state: dict[str, torch.Tensor]
+    folder: Path,
+    where: Layout,
+    config: Any,
+    state: dict[str, torch.Tensor] | None = None,
+    device: str = "cpu",
 ) -> transformers.PreTrainedModel:
-    """transformers takes the tensors as they are: no initialisation, no copy."""
+    """transformers takes the tensors as they are: no initialisation, no copy. Without `state` (weights that
+    are quantised already) it reads the folder itself."""
+    quantised = getattr(config, "quantization_config", None) is not None
     try:
         with BUILDING, quiet():
             model, info = getattr(transformers, where.architecture).from_pretrained(
-                None,
+                folder if state is None else None,
                 config=config,
                 state_dict=state,
                 dtype=config.dtype,
+                device_map={"": device} if quantised else None,
                 attn_implementation="sdpa",
+                local_files_only=True,
+                use_safetensors=True,
                 output_loading_info=True,
             )
     except (RuntimeError, ValueError, TypeError, KeyError) as error:
@@ -131,28 +153,12 @@ def _finished(
             model.generation_config = transformers.GenerationConfig.from_pretrained(
                 folder, local_files_only=True
             )
-    model.eval().requires_grad_(False).to(device)
+    if getattr(model, "is_quantized", False):  # it is on its device; 8-bit weights refuse to be sent
+        kept_as_read(model)
+        model.eval().requires_grad_(False)
+    else:
+        model.eval().requires_grad_(False).to(device)
     return model
-
-
-def _quantised(folder: Path, where: Layout, config: Any, device: str) -> transformers.PreTrainedModel:
-    """bitsandbytes' 8 and 4 bit, as transformers loads them. Untested: no GPU has run it yet."""
-    method = dict(config.quantization_config).get("quant_method")
-    if method != "bitsandbytes" or device == "cpu":
-        raise ModelRefused(
-            f"{folder.name} is quantised ({method})",
-            remedy="choose its unquantised version; only bitsandbytes on a GPU can be used as it is",
-            field="model",
-        )
-    with BUILDING, quiet():
-        model = getattr(transformers, where.architecture).from_pretrained(
-            folder,
-            device_map={"": device},
-            attn_implementation="sdpa",
-            local_files_only=True,
-            use_safetensors=True,
-        )
-    return _finished(model, where, folder, device)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import transformers
 from imfine.core.events import Event, LaneResult, Measures, Phase, Result
 from imfine.core.manifest import manifest
 from imfine.core.models.fingerprint import fingerprint
+from imfine.core.models.quantised import shapes_in
 from imfine.core.recipe import Recipe
 from imfine.core.text.answers import Answer
 from imfine.core.text.cache import BrokenOff
@@ -59,7 +60,7 @@ def _base_of(answers: Sequence[Answer], answer: Answer) -> Answer | None:
 def _result(model: LoadedModel, opened: Opened, measured: Sequence[Measures]) -> Result:
     checksum = _checksum(model, opened.answers)
     recipe = next((answer.recipe for answer in opened.answers if not answer.recipe.is_neutral), Recipe())
-    shapes = {name: tuple(p.shape) for name, p in model.module.named_parameters()}
+    shapes = shapes_in(model.module, transposed=model.layout.transposed)
     lanes = [
         LaneResult(
             name=lane.name,

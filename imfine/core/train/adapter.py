@@ -1,4 +1,4 @@
-"""LoRA and DoRA by PEFT: put on a model, written as a plain adapter folder, and made into weights.
+"""LoRA, DoRA and QLoRA by PEFT: put on a model, written as a plain adapter folder, and made into weights.
 
 Knows one module and its plan, no training.
 """
@@ -18,6 +18,8 @@ from imfine.core.families import Layout
 from imfine.core.train.plan import Plan
 from imfine.core.train.targets import targets
 
+NAME = "default"  # PEFT's, of an adapter that is given none
+
 
 def attach(module: PreTrainedModel, layout: Layout, plan: Plan, name: str) -> PeftModel:
     """Adapters on the plan's targets, neutral at first. The random half comes from the plan's seed."""
@@ -35,7 +37,7 @@ def attach(module: PreTrainedModel, layout: Layout, plan: Plan, name: str) -> Pe
         warnings.simplefilter("ignore")
         torch.manual_seed(plan.seed)
         peft = get_peft_model(module, config)
-    peft.peft_config["default"].base_model_name_or_path = name  # PEFT has put the module's own name there
+    peft.peft_config[NAME].base_model_name_or_path = name  # PEFT has put the module's own name there
     return peft
 
 
@@ -62,3 +64,12 @@ def merged(module: nn.Module, target: str, weight: torch.Tensor) -> torch.Tensor
         return found  # type: ignore[no-any-return]
     finally:
         base.data = before
+
+
+@torch.no_grad()
+def added(module: nn.Module, target: str, weight: torch.Tensor, *, transposed: bool) -> torch.Tensor:
+    """As `merged`, where the module's own weight is quantised, and lies as (out, in). `transposed`: `weight`
+    lies as (in, out)."""
+    layer: Any = module.get_submodule(target)
+    change: torch.Tensor = layer.get_delta_weight(NAME).float()
+    return weight.to(change.device, torch.float32) + (change.T if transposed else change)

@@ -8,7 +8,7 @@ from typing import Any
 
 from imfine.core.models.local import Local
 
-METHODS = {"full": "all weights", "lora": "LoRA", "dora": "DoRA"}
+METHODS = {"full": "all weights", "lora": "LoRA", "dora": "DoRA", "qlora": "QLoRA"}
 
 
 def card_of(name: str, parent: Local, facts: Mapping[str, Any]) -> str:

@@ -19,10 +19,11 @@ import torch
 import transformers
 from torch import nn
 
-from imfine.core.families import ImageLayout, Layout, TextLayout, layout
+from imfine.core.families import ImageLayout, Layout, TextLayout, layout, stored
 from imfine.core.memory import DTYPE_BYTES
 from imfine.core.models.local import Local
 from imfine.core.models.module import DTYPES
+from imfine.core.models.quantised import nf4_bytes
 from imfine.core.train.held import held
 from imfine.core.train.learner import Learner, made_ready
 from imfine.core.train.loss import CHUNK
@@ -34,8 +35,8 @@ from imfine.core.train.targets import targets, trainable
 # gpt2-classics in float32, on the Llama starter in bfloat16, which casts in every layer. PEFT's layers need
 # more of it. A GPU's allocator keeps both apart.
 HOLES = {
-    "float32": {"full": 1.0, "lora": 1.55, "dora": 1.55},
-    "bfloat16": {"full": 1.2, "lora": 1.55, "dora": 1.55},
+    "float32": {"full": 1.0, "lora": 1.55, "dora": 1.55, "qlora": 1.55},
+    "bfloat16": {"full": 1.2, "lora": 1.55, "dora": 1.55, "qlora": 1.55},
 }
 # What torch's kernels and Python grow by in the first steps.
 LIBRARIES = {"float32": 30 << 20, "bfloat16": 150 << 20}
@@ -47,12 +48,21 @@ def need(
 ) -> Need:
     """Of one process, for a model's config.json and its parameters' shapes.
 
+    QLoRA's weights: for the n numbers of a matrix n/2 bytes (4 bits each), n/64 (8-bit scales of its blocks)
+    and 4·n/16384 (scales of these), 0.516 n together; what is no matrix, and the output layer, in the plan's
+    dtype; the adapters in float32. A product holds one matrix in full for a moment.
+
     Raises: Invalid when the plan does not fit the model.
     """
     where = layout(config)
     learned = trainable(where, shapes, plan).parameters
     frozen = sum(map(math.prod, shapes.values())) - (learned if plan.method == "full" else 0)
     weights = frozen * DTYPE_BYTES[plan.dtype] + learned * 4
+    in_full = 0
+    if plan.method == "qlora":
+        packed = quantised(where, shapes)
+        weights += sum(map(nf4_bytes, packed)) - sum(packed) * DTYPE_BYTES[plan.dtype]
+        in_full = max(packed) * DTYPE_BYTES[plan.dtype]
     if isinstance(where, ImageLayout):
         from imfine.core.train.picture_fit import picture_activations, picture_working  # diffusers
 
@@ -70,12 +80,21 @@ def need(
     if device == "cpu":
         holes = PICTURE_HOLES if where.kind == "image" else HOLES[plan.dtype][plan.method]
         kept = round(kept * holes)
-    working += LIBRARIES[plan.dtype]
+    working += LIBRARIES[plan.dtype] + in_full
     gradients, optimizer = 4 * learned, 8 * learned
     if plan.ema:
         optimizer += 4 * learned
     grown = gradients + kept if plan.accumulation > 1 else max(gradients, kept)
     return Need(weights, gradients, optimizer, kept, working, weights + optimizer + grown + working)
+
+
+def quantised(where: Layout, shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
+    """Numbers of each matrix that QLoRA holds in 4 bits."""
+    return [
+        math.prod(shapes[stored(f"{module}.weight", shapes)])
+        for band in where.bands
+        for module, _ in band.matrices
+    ]
 
 
 def check_fits(local: Local, plan: Plan, name: str, have: int, device: str = "cpu") -> Need:
@@ -106,6 +125,8 @@ def _activations(config: Mapping[str, Any], where: TextLayout, plan: Plan, lengt
 
     def kept(plan: Plan, layers: int, trained: int) -> int:
         one = replace(bare(plan), layers=tuple(range(trained)), batch=1)
+        if one.method == "qlora":  # frozen weights are not kept, in however many bits they are
+            one = replace(one, method="lora")
         return plan.batch * _kept(asked, layers, one, length)
 
     trained = sorted({target.layer for target in targets(where, plan)})

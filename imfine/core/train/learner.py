@@ -6,7 +6,7 @@ no data, no optimizer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,10 +20,12 @@ from imfine.core.families import name_in
 from imfine.core.models.local import Local, read_local
 from imfine.core.models.module import read_module
 from imfine.core.models.weights import prefix_of, read_folder
+from imfine.core.quantised import check_available, method_of
+from imfine.core.train.heap import return_large_pieces
 from imfine.core.train.loss import summed_loss
 from imfine.core.train.plan import Plan
 from imfine.core.train.targets import targets
-from imfine.errors import ModelRefused
+from imfine.errors import Invalid, ModelRefused
 
 
 class Parent(Protocol):
@@ -60,8 +62,10 @@ class Learner(nn.Module):
 
     def merged(self, target: str, weight: torch.Tensor) -> torch.Tensor:
         """A target's weight with its adapter in it, in float32; `weight`: the parent's own, as stored."""
-        from imfine.core.train.adapter import merged
+        from imfine.core.train.adapter import added, merged
 
+        if self.plan.method == "qlora":
+            return added(self.module, target, weight, transposed=self.local.layout.transposed)
         return merged(self.module, target, weight)
 
     def write_adapter(self, folder: Path, name: str) -> None:
@@ -78,7 +82,8 @@ class Learner(nn.Module):
 def open_learner(parent: Parent, plan: Plan, device: torch.device) -> Iterator[Phase | Learner]:
     """Yields bytes read, and last the learner, in training mode.
 
-    Raises: ModelBroken, ModelRefused (a GGUF file, quantised weights), Invalid (a plan that does not fit).
+    Raises: ModelBroken, ModelRefused (a GGUF file, quantised weights), Invalid (a plan that does not fit, or
+        qlora without bitsandbytes).
     """
     local = read_local(parent.path)
     if local.tensors is None:
@@ -87,14 +92,36 @@ def open_learner(parent: Parent, plan: Plan, device: torch.device) -> Iterator[P
             remedy="choose a model of safetensors, or the folder that was made of it",
             field="model",
         )
+    check_plain(parent.id, local.config)
+    check_method(plan)
     module: PreTrainedModel | None = None
-    for step in read_module(parent.path, local.layout, plan.dtype, str(device)):
+    nf4 = plan.method == "qlora"
+    if nf4 and device.type == "cpu":
+        return_large_pieces()
+    for step in read_module(parent.path, local.layout, plan.dtype, str(device), nf4=nf4):
         if isinstance(step, Phase):
             yield step
         else:
             module = step
     assert module is not None, "read_module yields the module last"
     yield made_ready(module, local, plan, parent.id)
+
+
+def check_plain(name: str, config: Mapping[str, Any]) -> None:
+    """Raises: ModelRefused for quantised weights: what is learned could not be written into them."""
+    if (method := method_of(config)) is not None:
+        raise ModelRefused(
+            f"{name} is quantised ({method})",
+            remedy="train its unquantised version; with method qlora that takes as little memory",
+            field="model",
+            value=name,
+        )
+
+
+def check_method(plan: Plan) -> None:
+    """Raises: Invalid when this machine lacks what the plan's method is made with."""
+    if plan.method == "qlora":
+        check_available(Invalid, "method qlora", "use lora", "plan.method", plan.method)
 
 
 def made_ready(module: PreTrainedModel, local: Local, plan: Plan, name: str, *, read: bool = True) -> Learner:

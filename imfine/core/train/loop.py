@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from accelerate.utils import broadcast_object_list
 
 from imfine.core.events import Notice, Phase
@@ -39,7 +39,7 @@ from imfine.core.train.prepared import Prepared
 from imfine.core.train.result import ADAPTER, free, write_result
 from imfine.core.train.targets import trainable
 from imfine.core.train.watch import Watch
-from imfine.errors import Conflict
+from imfine.errors import Conflict, SetupError
 from imfine.version import VERSION
 
 # go on; write the result from here; leave a checkpoint and no result; leave at once
@@ -63,11 +63,13 @@ def train(
 
     Raises:
         Invalid: the plan does not fit the model, or the data has nothing to learn.
+        SetupError: it was launched so that no process would hold the model whole.
         Conflict: `out_dir` exists, a run for it is not finished or is another's, or another process has it.
         TrainingDiverged, OutOfMemory: with what to change; checkpoints stay.
         SetupError: the disk is full. ModelBroken, ModelRefused: by the model.
     """
     accelerator = Accelerator(mixed_precision="no")  # the learner sees to it
+    check_spread(accelerator.distributed_type)
     out_dir = out_dir.absolute()
     free(out_dir)
     home = Home(out_dir)
@@ -80,6 +82,17 @@ def train(
                 yield event
         if first and run.done:
             home.remove()
+
+
+def check_spread(kind: DistributedType) -> None:
+    """Raises: SetupError where each process would hold a part of the model (docs/decisions/processes.md)."""
+    if kind in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
+        raise SetupError(
+            f"training was launched with {kind.value}, which gives each process a part of the model",
+            remedy="launch it with distributed_type MULTI_GPU (examples/gpus.yaml); a model too large for "
+            "one GPU can be trained with method qlora",
+            launched=kind.value,
+        )
 
 
 @dataclass(eq=False)
@@ -286,7 +299,7 @@ class _Run:
             "plan": self.plan.to_json(),
             "data": self.data.hash,
             "parent": self.parent.checksum,
-            "versions": versions(),
+            "versions": versions(self.plan),
         }
 
     def _check_same(self, state: dict[str, Any]) -> None:
@@ -388,7 +401,7 @@ class _Run:
             tokens=self.tokens_read,
             seconds=self._seconds,
             peak_memory=peak_memory(),
-            versions=versions(),
+            versions=versions(self.plan),
         )
 
     @property
@@ -396,10 +409,11 @@ class _Run:
         return self.seconds_before + time.monotonic() - self.started
 
 
-def versions() -> dict[str, str]:
-    return {"imfine": VERSION} | {
-        name: version(name) for name in ("torch", "transformers", "diffusers", "accelerate", "peft")
-    }
+def versions(plan: Plan) -> dict[str, str]:
+    names = ["torch", "transformers", "diffusers", "accelerate", "peft"]
+    if plan.method == "qlora":
+        names.append("bitsandbytes")
+    return {"imfine": VERSION} | {name: version(name) for name in names}
 
 
 def peak_memory() -> int:

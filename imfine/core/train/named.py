@@ -25,6 +25,7 @@ from imfine.core.train.data import check_kind
 from imfine.core.train.events import ProbeResult, TrainEvent
 from imfine.core.train.fit import check_fits
 from imfine.core.train.home import Home
+from imfine.core.train.learner import check_method, check_plain
 from imfine.core.train.loop import Order, train
 from imfine.core.train.plan import Plan
 from imfine.core.train.probe import probe
@@ -97,14 +98,15 @@ def found_parent(
 
     Raises: Invalid, OutOfMemory, what catalog.find and pull raise.
     """
-    source = yield from found_source(
-        model,
-        settings,
-        lambda card: plan.check(layout_of(card)),
-        revision=revision,
-        any_folder=any_folder,
-    )
-    return source, check_fits(read_local(source.path), plan, source.id, *free_memory())
+
+    def check(card: Card) -> None:
+        plan.check(layout_of(card))
+        check_method(plan)
+
+    source = yield from found_source(model, settings, check, revision=revision, any_folder=any_folder)
+    local = read_local(source.path)
+    check_plain(source.id, local.config)
+    return source, check_fits(local, plan, source.id, *free_memory())
 
 
 def found_source(

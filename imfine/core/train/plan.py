@@ -10,14 +10,15 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from imfine.core.families import ImageLayout, Layout, TextLayout
+from imfine.core.quantised import available
 from imfine.core.sampling import Range, checked_number, is_halved
 from imfine.errors import Invalid
 
 PARTS: Mapping[str, tuple[str, ...]] = {"attn": ("q", "k", "v", "o"), "mlp": ("gate", "up", "down")}
-METHODS = ("full", "lora", "dora")
+METHODS = ("full", "lora", "dora", "qlora")
 SCHEDULES = ("cosine", "linear", "constant")
 DTYPES = ("float32", "bfloat16")
-DEFAULT_LR = {"full": 5e-5, "lora": 2e-4, "dora": 2e-4}
+DEFAULT_LR = {"full": 5e-5, "lora": 2e-4, "dora": 2e-4, "qlora": 2e-4}
 DEFAULT_LENGTH = 512
 TIMES = 10  # evaluations and checkpoints in a run whose plan names no interval
 MAX_SAMPLES = 8
@@ -69,6 +70,11 @@ FIXED = ("parts", "layers", "blocks", "method", "rank", "alpha", "dropout", "len
          "prior_count", "prior_weight", "seed", "dtype")  # fmt: skip
 
 
+def methods_here() -> tuple[str, ...]:
+    """Those of METHODS that this machine has the libraries for."""
+    return METHODS if available() else tuple(method for method in METHODS if method != "qlora")
+
+
 @dataclass(frozen=True)
 class Plan:
     """Raises Invalid for what is out of range, naming field ("plan.lr"), value and remedy.
@@ -77,10 +83,11 @@ class Plan:
     layers        of a text model; None: all of them
     blocks        of a picture model, by the names of its bands (IN01 … OUT11, TE the text encoder);
                   None: all of the UNet's, the text encoder stays as it is
-    method        full: the weights themselves; lora, dora: low-rank matrices beside them (PEFT)
+    method        full: the weights themselves; lora, dora: low-rank matrices beside them (PEFT); qlora: the
+                  same as lora, beside weights held in 4 bits (arXiv 2305.14314; text models, bitsandbytes)
     alpha         None: 2 × rank
     epochs/steps  one of them; neither: one epoch
-    lr            None: 5e-5 for full, 2e-4 for lora and dora
+    lr            None: 5e-5 for full, 2e-4 for the others
     warmup        share of the steps over which the learning rate rises
     clip          largest norm of the gradient; 0: off
     batch         sequences (pictures) at once; × accumulation (× processes) are one step
@@ -198,6 +205,8 @@ class Plan:
             raise refused("length", self.length, fact, f"give at most {layout.context_length}")
 
     def _check_pictures(self, layout: ImageLayout) -> None:
+        if self.method == "qlora":
+            raise refused("method", self.method, "is for text models; this one draws", "use lora")
         for block in self.blocks or ():
             if block not in layout.trainable_bands:
                 known = block in layout.band_names

@@ -8,11 +8,13 @@ from typing import Any
 
 from imfine.core import memory
 from imfine.core.families import ImageLayout, Layout
+from imfine.core.quantised import available
 from imfine.core.train.plan import Plan
 from imfine.errors import OutOfMemory
 
 COUNTS = ("parts", "layers", "blocks", "method", "rank", "dropout", "batch", "length", "resolution", "prior",
           "ema", "checkpointing", "dtype")  # fmt: skip
+NAMES = {"lora": "LoRA", "qlora": "QLoRA"}
 
 
 @dataclass(frozen=True)
@@ -120,14 +122,19 @@ def _smaller(plan: Plan, layout: Layout) -> list[tuple[str, Plan]]:
     light = replace(one, checkpointing=True)
     less = _less(plan, layout, 2 if layout.kind == "image" else 4)
     short = replace(light, **less)  # type: ignore[arg-type]
-    lora = replace(light, method="lora")
-    tiny = replace(short, method="lora", dtype="bfloat16")
+    slim = "qlora" if plan.method == "qlora" else "lora"
+    lora = replace(light, method=slim)
+    tiny = replace(short, method=slim, dtype="bfloat16")
     steps = f"batch 1 with {one.accumulation} accumulated"
+    quantised = []
+    if layout.kind == "text" and available():
+        quantised.append((f"choose QLoRA, {steps} and checkpointing", replace(light, method="qlora")))
     what, size = next(iter(less.items()))
     return [
         (f"choose {steps}", one),
         (f"choose {steps} and checkpointing", light),
-        (f"choose LoRA, {steps} and checkpointing", lora),
+        (f"choose {NAMES[slim]}, {steps} and checkpointing", lora),
+        *quantised,
         (f"choose a {what} of {size}, {steps} and checkpointing", short),
-        (f"choose LoRA in bfloat16, a {what} of {size}, {steps} and checkpointing", tiny),
+        (f"choose {NAMES[slim]} in bfloat16, a {what} of {size}, {steps} and checkpointing", tiny),
     ]

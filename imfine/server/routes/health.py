@@ -85,6 +85,7 @@ def workers(ctx: Ctx) -> Json:
             },
             "queues": list(worker.queues),
             "warm": list(worker.warm),
+            "methods": list(worker.methods),
             "alive": alive(age),
             "seen_s": round(age, 3),
             "runs": [run.id for run in running if run.worker == worker.worker],

@@ -15,6 +15,7 @@ from imfine.server.context import Ctx
 from imfine.server.lifecycle import in_use
 from imfine.server.responses import Json, errors
 from imfine.server.schemas import CardList, Manifest, ManifestIn, ModelDetail
+from imfine.server.training import methods_for
 from imfine.store import runs
 
 router = APIRouter(prefix="/api", tags=["models"], route_class=StrictRoute)
@@ -34,7 +35,8 @@ def index(ctx: Ctx) -> Json:
     summary="One model: its card and what can be turned in it",
 )
 def show(id: Annotated[str, Path(max_length=500, description="starter, Hub id or folder")], ctx: Ctx) -> Json:
-    return Json(ctx.catalog.detail(id))
+    detail = ctx.catalog.detail(id)
+    return Json({**detail, "methods": methods_for(detail["layout"]["kind"], ctx)})
 
 
 @router.delete(

@@ -53,6 +53,7 @@ class Hello(In):
     device: Text
     memory_total: int
     warm: list[Text]
+    methods: list[Text] = Field(default_factory=list)  # of training, that it has the libraries for
     version: Text
 
 

@@ -16,7 +16,7 @@ from model_folders import edit_config, rewrite, save_model
 from small_models import ARCHITECTURES
 from small_pictures import STARTER
 
-from imfine.core import memory
+from imfine.core import memory, quantised
 from imfine.core.events import Phase
 from imfine.core.models.load import LoadedModel, Warm, load
 from imfine.errors import ImfineError, Invalid, ModelBroken, ModelRefused, OutOfMemory
@@ -132,11 +132,24 @@ def test_broken_files_beside_the_weights_are_told(tmp_path: Path) -> None:
         (tmp_path / "m" / name).write_text(kept)
 
 
-def test_quantised_weights_without_a_gpu_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["gptq", "awq", "fp8"])
+def test_weights_quantised_otherwise_are_refused(method: str, tmp_path: Path) -> None:
+    save_model(tmp_path / "m")
+    edit_config(tmp_path / "m", quantization_config={"quant_method": method, "bits": 4})
+    with pytest.raises(ModelRefused, match=f"quantised .{method}."):
+        loaded(tmp_path / "m", device="cpu")
+
+
+def test_weights_of_bitsandbytes_are_refused_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantised, "find_spec", lambda name: None)
     save_model(tmp_path / "m")
     edit_config(tmp_path / "m", quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True})
-    with pytest.raises(ModelRefused, match="quantised"):
+    with pytest.raises(ModelRefused, match="needs bitsandbytes, which is not installed") as refused:
         loaded(tmp_path / "m", device="cpu")
+    assert "unquantised" in refused.value.remedy
+    assert "pip install bitsandbytes" in refused.value.remedy
 
 
 def test_memory_is_checked_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

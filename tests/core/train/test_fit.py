@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bits import needs_bitsandbytes
 from small_models import ARCHITECTURES
 from training import plan, source
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -68,6 +69,7 @@ def grown(model: Path, **changes) -> int:
 QUICK_BFLOAT16 = pytest.mark.skipif(
     memory.default_dtype() != "bfloat16", reason="this processor takes minutes for a step in bfloat16"
 )
+IN_FLOAT32 = {"length": 128, "eval_share": 0.0, "dtype": "float32"}
 IN_BFLOAT16 = {"length": 256, "eval_share": 0.0, "dtype": "bfloat16"}
 
 
@@ -75,9 +77,10 @@ IN_BFLOAT16 = {"length": 256, "eval_share": 0.0, "dtype": "bfloat16"}
 @pytest.mark.parametrize(
     "changes",
     [
-        {"method": "lora", "batch": 1, "length": 128, "eval_share": 0.0, "dtype": "float32"},
+        {"method": "lora", "batch": 1, **IN_FLOAT32},
         pytest.param({"method": "full", "batch": 2, **IN_BFLOAT16}, marks=QUICK_BFLOAT16),
         pytest.param({"method": "lora", "batch": 4, **IN_BFLOAT16}, marks=QUICK_BFLOAT16),
+        pytest.param({"method": "qlora", "batch": 1, **IN_FLOAT32}, marks=needs_bitsandbytes),
     ],
 )
 def test_the_llama_starters_memory_is_within_a_fifth(changes, starter):
@@ -91,6 +94,14 @@ def test_the_gpt2_starters_memory_is_within_a_fifth(method):
     changes = {"method": method, "batch": 4, "length": 256, "eval_share": 0.0, "dtype": "float32"}
     told = told_of(read_local(SHIPPED / "gpt2-classics"), **changes).together
     assert told == pytest.approx(grown(SHIPPED / "gpt2-classics", **changes), rel=0.2)
+
+
+@pytest.mark.slow
+@needs_bitsandbytes
+def test_qlora_takes_less_memory_than_lora(starter):
+    """SmolLM2-135M in float32: 106 M numbers of 4 bytes become some 4.1 bits each."""
+    lora, qlora = (grown(starter, method=each, batch=1, **IN_FLOAT32) for each in ("lora", "qlora"))
+    assert qlora < lora - 200e6
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -119,6 +130,22 @@ def test_what_does_not_fit_is_refused_with_what_would(tmp_path):
     assert check_fits(local, asked, "small", 1 << 40).together == refused.value.params["need"]
 
 
+@needs_bitsandbytes
+def test_where_lora_does_not_fit_4_bits_may(tmp_path):
+    local = read_local(
+        source(tmp_path / "m", hidden_size=384, intermediate_size=1024, num_hidden_layers=4).path
+    )
+    asked = plan(method="lora", batch=1, length=16)
+    lora, qlora = (
+        told_of(local, method=method, batch=1, length=16, checkpointing=True).together
+        for method in ("lora", "qlora")
+    )
+    assert qlora < lora
+    with pytest.raises(OutOfMemory, match="choose QLoRA, batch 1") as refused:
+        check_fits(local, asked, "small", (lora + qlora) // 2)
+    assert refused.value.params["change"] == {"method": "qlora", "checkpointing": True}
+
+
 def test_llama_2_7b_with_lora_on_paper():
     """Of one sequence of 512 tokens in bfloat16, 4096 wide (D), 11008 within (M), rank 8, on a GPU:
 
@@ -144,3 +171,7 @@ def test_llama_2_7b_with_lora_on_paper():
     light = need(config, shapes, replace(asked, checkpointing=True), "cuda")
     assert found.together == pytest.approx(17.4e9, rel=0.05)
     assert light.together == pytest.approx(14.3e9, rel=0.05)
+    bits = need(config, shapes, replace(asked, method="qlora", checkpointing=True), "cuda")
+    # 6,476 M numbers of matrices; embedding, output layer and norms in bfloat16; the adapters in float32
+    assert bits.weights == pytest.approx(6.476e9 * 0.516 + 0.262e9 * 2 + 0.02e9 * 4, rel=0.005)
+    assert bits.together == pytest.approx(4.8e9, rel=0.05)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bits import QLORA
 from safetensors.torch import load_file
 from training import Rows, Source, curve, losses, plan, result, run, sentences, source
 
@@ -84,7 +85,7 @@ def test_packed_and_unpacked_learn_the_same_from_the_same_step(tmp_path):
     assert tokens[1] <= tokens[0]
 
 
-@pytest.mark.parametrize("method", ["full", "lora", "dora"])
+@pytest.mark.parametrize("method", ["full", "lora", "dora", QLORA])
 def test_a_run_that_is_paused_and_resumed_is_the_run_that_was_not(method, tmp_path):
     model = source(tmp_path / "m", attention_dropout=0.1)
     asked = {

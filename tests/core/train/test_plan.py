@@ -27,7 +27,7 @@ from imfine.errors import Invalid
         ("batch", -1),
         ("dropout", 1.0),
         ("eval_share", 0.9),
-        ("method", "qlora"),
+        ("method", "prefix"),
         ("schedule", "step"),
         ("dtype", "float16"),
         ("parts", []),
@@ -83,7 +83,7 @@ def test_what_is_learned_from_what_keeps_a_run_from_going_on():
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("method", ["full", "lora", "dora"])
+@pytest.mark.parametrize("method", ["full", "lora", "dora", "qlora"])
 @pytest.mark.parametrize("parts", [("attn",), ("mlp",), ("attn", "mlp")])
 def test_the_count_is_what_really_gets_a_gradient(architecture, method, parts):
     from imfine.core.train.adapter import attach

@@ -1,14 +1,21 @@
-"""Two processes learn what one with twice the accumulation does."""
+"""Two processes learn what one with twice the accumulation does; launched otherwise, it says how."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from accelerate import DistributedType
+from bits import QLORA
 from training import curve, run, source
+
+from imfine.core.models.known import SHIPPED
+from imfine.core.train.loop import check_spread
+from imfine.errors import SetupError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -30,6 +37,10 @@ who = f"process {{state.process_index}} of {{state.num_processes}} on {{state.ba
 print(who, "told", count, flush=True)
 state.destroy_process_group()
 """
+
+
+ROOT = Path(__file__).parents[3]
+COMMAND = "from imfine.cli import main\nmain()\n"
 
 
 @pytest.mark.slow
@@ -62,3 +73,38 @@ def test_two_processes_are_one_with_twice_the_accumulation(tmp_path):
     for ours, theirs in zip(two, one, strict=True):
         for (name, a), (_, b) in zip(ours, theirs, strict=True):
             assert a == (pytest.approx(b, rel=1e-4) if isinstance(b, float) else b), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["lora", QLORA])
+def test_the_command_is_launched_by_the_configuration_that_is_shown(method, tmp_path):
+    (tmp_path / "imfine").write_text(COMMAND)
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0"]
+    launch += ["--config_file", str(ROOT / "examples" / "gpus.yaml"), str(tmp_path / "imfine")]
+    asked = ["train", "gpt2-classics", "--data", str(SHIPPED / "gpt2-classics" / "heldout.txt")]
+    asked += ["--name", "two", "--method", method, "--steps", "2", "--batch", "1", "--length", "32"]
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "ACCELERATE_USE_CPU": "true",
+        "IMFINE_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
+    done = subprocess.run(
+        [*launch, *asked, "--dtype", "float32"],
+        env=environment, capture_output=True, text=True, timeout=170, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("two is trained: 2 steps") == 1
+    facts = json.loads((tmp_path / "home" / "models" / "two" / "imfine-train.json").read_text())
+    assert facts["plan"]["method"] == method
+
+
+@pytest.mark.parametrize("kind", [DistributedType.FSDP, DistributedType.DEEPSPEED])
+def test_a_launch_that_splits_the_model_is_refused(kind):
+    """Where it is not, all goes on, and nothing is learned: accelerate has other parameters by then."""
+    with pytest.raises(SetupError, match=kind.value) as refused:
+        check_spread(kind)
+    assert "MULTI_GPU" in refused.value.remedy
+    check_spread(DistributedType.MULTI_GPU)
+    check_spread(DistributedType.NO)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bits import QLORA
 from peft import PeftModel
 from safetensors.torch import load_file
 from small_models import ARCHITECTURES
@@ -63,7 +64,7 @@ def test_the_parents_dtype_and_shards_stay(dtype, tmp_path):
         assert torch.equal(a, b) == (".mlp." not in name)
 
 
-@pytest.mark.parametrize("method", ["lora", "dora"])
+@pytest.mark.parametrize("method", ["lora", "dora", QLORA])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_an_adapter_loads_in_peft_and_answers_like_the_merged_model(architecture, method, tmp_path):
     model = source(tmp_path / "m", architecture)

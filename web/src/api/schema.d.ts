@@ -769,7 +769,7 @@ export interface components {
              * Method
              * @enum {string}
              */
-            method: "full" | "lora" | "dora";
+            method: "full" | "lora" | "dora" | "qlora";
             /**
              * Parts
              * @description what it changes of them
@@ -1451,6 +1451,11 @@ export interface components {
             /** Deltas */
             deltas: components["schemas"]["Delta"][];
             /**
+             * Methods
+             * @description how it can be trained by the workers that are there
+             */
+            methods: ("full" | "lora" | "dora" | "qlora")[];
+            /**
              * Parent
              * @description the model it was trained from, whose delta it is too
              */
@@ -1686,10 +1691,11 @@ export interface components {
             blocks?: string[] | null;
             /**
              * Method
+             * @description qlora: a text model held in 4 bits; where a worker has bitsandbytes
              * @default lora
              * @enum {string}
              */
-            method: "full" | "lora" | "dora";
+            method: "full" | "lora" | "dora" | "qlora";
             /**
              * Rank
              * @default 8
@@ -2928,6 +2934,11 @@ export interface components {
             memory_total: number;
             /** Warm */
             warm: string[];
+            /**
+             * Methods
+             * @description of training, that it has the libraries for
+             */
+            methods: string[];
             /** Version */
             version: string;
             /** Alive */

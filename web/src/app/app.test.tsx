@@ -127,6 +127,7 @@ test("a model that cannot be used says why at once", async () => {
     layout: null,
     tensors: null,
     deltas: [],
+    methods: [],
     parent: null,
   }));
   await open("/models");

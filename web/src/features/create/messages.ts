@@ -99,7 +99,7 @@ const en = {
     tensors_one: "1 tensor",
     tensors_other: "{{count}} tensors",
     kind: { trained: "trained here", adapter: "adapter", slider: "slider" },
-    method: { full: "all weights", lora: "LoRA", dora: "DoRA" },
+    method: { full: "all weights", lora: "LoRA", dora: "DoRA", qlora: "QLoRA" },
     meaning: {
       trained: "0 is the original, 1 the trained model",
       adapter: "0 is the original, 1 the adapter as it was made",
@@ -399,7 +399,7 @@ const ko = {
     tensors_one: "텐서 1개",
     tensors_other: "텐서 {{count}}개",
     kind: { trained: "여기서 학습", adapter: "어댑터", slider: "슬라이더" },
-    method: { full: "모든 가중치", lora: "LoRA", dora: "DoRA" },
+    method: { full: "모든 가중치", lora: "LoRA", dora: "DoRA", qlora: "QLoRA" },
     meaning: {
       trained: "0은 원본, 1은 학습한 모델",
       adapter: "0은 원본, 1은 어댑터 그대로",

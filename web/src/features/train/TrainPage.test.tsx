@@ -1,7 +1,7 @@
 /** The whole page by role, with a server on its side of the network: from a dropped file to the comparison. */
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startPageStream } from "@/api/stream/pageStream";
@@ -90,7 +90,7 @@ beforeEach(() => {
   const layout = { kind: "text", layers: 30, context_length: 8192 };
   server = fakeServer({
     "GET /api/models": () => ({ items: [card()] }),
-    "GET /api/models/:id": () => ({ card: card(), layout }),
+    "GET /api/models/:id": () => ({ card: card(), layout, methods: ["full", "lora", "dora"] }),
     "GET /api/datasets": () => ({ items: [] }),
     "GET /api/datasets/:id/preview": () => preview,
     "POST /api/train/estimate": () => estimate,
@@ -320,6 +320,24 @@ describe("the Train page", () => {
     await user.click(screen.getByRole("button", { name: "Change it so" }));
     expect(await screen.findByText(/it fits\./)).toBeInTheDocument();
     expect(screen.getByRole("radio", { name: /A character/ })).toBeChecked();
+  });
+
+  it("offers QLoRA where a worker can train with it, and nowhere else", async () => {
+    show();
+    expect(await screen.findByRole("radio", { name: /^LoRA/ })).toBeChecked();
+    expect(screen.queryByRole("radio", { name: /^QLoRA/ })).toBeNull();
+    cleanup();
+    const methods = ["full", "lora", "dora", "qlora"];
+    server.on("GET /api/models/:id", () => ({
+      card: card(),
+      layout: { layers: 30, context_length: 8192 },
+      methods,
+    }));
+    show();
+    await user.click(await screen.findByRole("radio", { name: /^QLoRA/ }));
+    expect(useDraft.getState().plan.method).toBe("qlora");
+    const told = () => server.asked.filter(({ path }) => path === "/api/train/estimate").at(-1)?.body;
+    await waitFor(() => expect(told()).toMatchObject({ plan: { method: "qlora" } }));
   });
 
   it("measures how long it takes, and says when that was of other settings", async () => {

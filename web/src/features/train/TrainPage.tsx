@@ -16,6 +16,7 @@ import { LiveCard } from "./live/LiveCard";
 import { type Compared, draws } from "./logic/course";
 import { setName, useDraft } from "./logic/draft";
 import { isName, suggestName } from "./logic/name";
+import { METHODS } from "./logic/plan";
 import { obstacles } from "./logic/ready";
 import classes from "./TrainPage.module.css";
 import { open, openLast, start, useTraining } from "./training";
@@ -95,6 +96,7 @@ export default function TrainPage({ model, run, onCompare }: Props) {
 
   const learned = datasets.data?.find(({ id }) => id === watched?.request.dataset) ?? null;
   const counted = { estimate: estimate.data ?? null, counting: estimate.isFetching };
+  const methods = detail.data?.methods ?? METHODS.filter((one) => one !== "qlora");
 
   return (
     <div className={classes.page}>
@@ -122,9 +124,15 @@ export default function TrainPage({ model, run, onCompare }: Props) {
           </DataCard>
         )}
         {kind === "text" ? (
-          <WhatCard layers={layout?.layers ?? 0} context={text.context} size={text.size} {...counted} />
+          <WhatCard
+            layers={layout?.layers ?? 0}
+            context={text.context}
+            size={text.size}
+            methods={methods}
+            {...counted}
+          />
         ) : null}
-        {kind === "image" ? <PictureWhatCard {...pictures} {...counted} /> : null}
+        {kind === "image" ? <PictureWhatCard {...pictures} methods={methods} {...counted} /> : null}
       </div>
       <div className={classes.run} data-course={course !== null || undefined}>
         {course !== null ? (

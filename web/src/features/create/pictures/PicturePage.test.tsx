@@ -44,7 +44,14 @@ let end: () => void = () => {};
 function show() {
   const server = fakeServer({
     "GET /api/models": () => ({ items: [emoji] }),
-    "GET /api/models/:id": () => ({ card: emoji, layout, tensors: 300, deltas: [], parent: null }),
+    "GET /api/models/:id": () => ({
+      card: emoji,
+      layout,
+      tensors: 300,
+      deltas: [],
+      methods: [],
+      parent: null,
+    }),
     "GET /api/session": () => ({ version: "1", public_url: null, languages: [], token_limit_bytes: 1 }),
     "POST /api/manifest": () => ({ tensors: [], touched: 1, total: 300, parameters: 1, share: 0.1, eps: [] }),
     "POST /api/runs": () => answer(202, { id: `pictures${++runs}` }),

@@ -2,9 +2,9 @@
 import type { PlanJson } from "@/api/train";
 
 export type Part = "attn" | "mlp";
-export type Method = "lora" | "dora" | "full";
+export type Method = "lora" | "qlora" | "dora" | "full";
 export const PARTS: readonly Part[] = ["attn", "mlp"];
-export const METHODS: readonly Method[] = ["lora", "dora", "full"];
+export const METHODS: readonly Method[] = ["lora", "qlora", "dora", "full"];
 export const SCHEDULES = ["cosine", "linear", "constant"] as const;
 export const DTYPES = ["auto", "float32", "bfloat16"] as const;
 
@@ -118,7 +118,7 @@ export const LIMITS = {
 export const MAX_SAMPLES = 8;
 export const MAX_SAMPLE_CHARACTERS = 4000;
 
-const LR: Record<Method, number> = { lora: 2e-4, dora: 2e-4, full: 5e-5 };
+const LR: Record<Method, number> = { lora: 2e-4, qlora: 2e-4, dora: 2e-4, full: 5e-5 };
 const LENGTH = 512;
 
 export const lrOf = ({ lr, method }: Learning): number => lr ?? LR[method];

@@ -12,6 +12,7 @@ import {
   PICTURE_GOALS,
   pictureGoalOf,
 } from "../logic/picturePlan";
+import type { Method } from "../logic/plan";
 import frame from "../TrainPage.module.css";
 import { Choice } from "../ui/Choice";
 import { useT } from "../words";
@@ -30,9 +31,19 @@ type Props = {
   captions: readonly string[]; // of the first pictures
   estimate: Estimate | null;
   counting: boolean;
+  methods: readonly Method[]; // that some worker can train with
 };
 
-export function PictureWhatCard({ blocks, pixels, multiple, batch, captions, estimate, counting }: Props) {
+export function PictureWhatCard({
+  blocks,
+  pixels,
+  multiple,
+  batch,
+  captions,
+  estimate,
+  counting,
+  methods,
+}: Props) {
   const t = useT();
   const plan = useDraft((draft) => draft.pictures);
   const goal = pictureGoalOf(plan);
@@ -77,7 +88,7 @@ export function PictureWhatCard({ blocks, pixels, multiple, batch, captions, est
           onChange={(text_encoder) => setPicturePlan({ text_encoder })}
         />
       ) : null}
-      <MethodChoice {...both} />
+      <MethodChoice {...both} methods={methods} />
       <Rounds kind="image" {...both} />
       <Counts estimate={estimate} counting={counting} method={plan.method} />
       <Prior />

@@ -3,7 +3,7 @@ import type { Estimate } from "@/api/train";
 import { number, parameters, percent } from "@/shared/i18n/format";
 import { NumberField } from "@/shared/ui/fields";
 import { Help } from "@/shared/ui/Help";
-import { type Learning, LIMITS, METHODS, type Part } from "../logic/plan";
+import { type Learning, LIMITS, METHODS, type Method, type Part } from "../logic/plan";
 import type { Kind } from "../logic/ready";
 import { Choice } from "../ui/Choice";
 import { useT } from "../words";
@@ -36,14 +36,15 @@ export function PartsChoice({ kind, plan, onChange }: LearnProps & { kind: Kind 
   );
 }
 
-export function MethodChoice({ plan, onChange }: LearnProps) {
+/** `methods`: that can be trained with here. */
+export function MethodChoice({ plan, onChange, methods }: LearnProps & { methods: readonly Method[] }) {
   const t = useT();
   return (
     <Choice
       label={t("what.method")}
       help={<Help about={t("what.method")}>{t("what.methodHelp")}</Help>}
       value={plan.method}
-      options={METHODS.map((one) => ({
+      options={METHODS.filter((one) => one === plan.method || methods.includes(one)).map((one) => ({
         value: one,
         name: t(`what.methods.${one}`),
         words: t(`what.methodWords.${one}`),

@@ -3,7 +3,7 @@
 import type { Estimate } from "@/api/train";
 import { Card } from "@/shared/ui/Card";
 import { setGoal, setPlan, useDraft } from "../logic/draft";
-import { GOAL_SETS, GOALS, goalOf, layersWithin, type Size } from "../logic/plan";
+import { GOAL_SETS, GOALS, goalOf, layersWithin, type Method, type Size } from "../logic/plan";
 import frame from "../TrainPage.module.css";
 import { Choice } from "../ui/Choice";
 import { useT } from "../words";
@@ -19,9 +19,10 @@ type Props = {
   size: Size;
   estimate: Estimate | null;
   counting: boolean;
+  methods: readonly Method[]; // that some worker can train with
 };
 
-export function WhatCard({ layers, context, size, estimate, counting }: Props) {
+export function WhatCard({ layers, context, size, estimate, counting, methods }: Props) {
   const t = useT();
   const plan = useDraft((draft) => draft.plan);
   const goal = goalOf(plan);
@@ -62,7 +63,7 @@ export function WhatCard({ layers, context, size, estimate, counting }: Props) {
           onChange={(range) => setPlan({ layers: range })}
         />
       ) : null}
-      <MethodChoice {...both} />
+      <MethodChoice {...both} methods={methods} />
       <Rounds kind="text" {...both} />
       <Counts estimate={estimate} counting={counting} method={plan.method} />
       <Questions kind="text" {...both} />
