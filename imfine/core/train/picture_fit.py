@@ -84,6 +84,7 @@ class _Predicting(nn.Module):
     def __init__(self, learner: PictureLearner) -> None:
         super().__init__()
         self.learner = learner
+        learner.captions = None  # there are no numbers to know one by
 
     def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         return self.learner.predict(noisy, timesteps, ids)
