@@ -9,8 +9,8 @@ emoji, and from Noto's, which the starter was made of:
     nearest = the share whose nearest of all kept-back pictures of their kind, in both styles, is Twemoji's
 
 Numbers go to picture_results.json as soon as they are there, and what stands there is not run again. Last it
-prints the tables of docs/training.md and draws docs/images/twemoji.png. Seconds of a busy machine mean nothing; the other
-numbers do not depend on it.
+prints the tables of docs/training.md and draws docs/images/twemoji.png. Seconds of a busy machine mean
+nothing; the other numbers do not depend on it.
 """
 
 from __future__ import annotations
@@ -61,11 +61,10 @@ RUNS = {  # from three seeds
     "lora": f"{LORA} --lr 2e-3 {COMMON}",
     "full": f"{FULL} --lr 3e-4 {COMMON}",
 }
-ONCE = {  # from one: the text encoder too; the methods' own rates
+ONCE = {  # from one: the text encoder too; LoRA's own rate
     "lora-text": f"{LORA} --lr 2e-3 --blocks {UNET},TE {COMMON}",
     "full-text": f"{FULL} --lr 3e-4 --blocks {UNET},TE {COMMON}",
     "lora-2e-4": f"{LORA} {COMMON}",
-    "full-5e-5": f"{FULL} {COMMON}",
 }
 
 
