@@ -12,6 +12,7 @@ for words in (
     "bench.latency",
     "bench.latency --pictures",
     "bench.train",
+    "bench.train_pictures",
     "bench.train_beside",
 ):
     print(f"\n## {words}\n", flush=True)

@@ -11,18 +11,18 @@ machine. Knows nothing of I'm Fine.
 
 from __future__ import annotations
 
-import argparse
-import hashlib
-import json
 import random
 import re
-import subprocess
-import tempfile
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+import making  # noqa: E402
+
 ROWS = 3000
 SEED = 1985  # the year in which WordNet was begun
 HASHES = {  # of WordNet 3.0's own files
@@ -54,39 +54,15 @@ class Thing(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--work", type=Path, help="a folder that keeps the package; else a temporary one")
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = args.work or Path(temporary)
-        fetch(folder)
-        found = sorted(set(things(folder / "usr/share/wordnet")))
+    with making.work_folder(__doc__) as folder:
+        making.debian("wordnet-base", folder)
+        wordnet = folder / "usr/share/wordnet"
+        for name, expected in HASHES.items():
+            making.check((wordnet / name).read_bytes(), expected, name)
+        found = sorted(set(things(wordnet)))
     dice = random.Random(SEED)  # noqa: S311 - rows to be made again, not a secret
     chosen = dice.sample(found, ROWS)
-    path = HERE / "dictionary.jsonl"
-    path.write_text(
-        "".join(json.dumps(row(each, dice), ensure_ascii=False) + "\n" for each in chosen), "utf-8"
-    )
-    print(
-        f"{path}: {ROWS:,} of {len(found):,} things, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
-    )
-
-
-def fetch(folder: Path) -> None:
-    """Unpacks wordnet-base into `folder`. Raises: SystemExit when its files are not WordNet 3.0's."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not list(folder.glob("wordnet-base_*.deb")):
-        subprocess.run(["apt-get", "download", "-qq", "wordnet-base"], cwd=folder, check=True)  # noqa: S607
-    package = next(folder.glob("wordnet-base_*.deb"))
-    subprocess.run(["dpkg", "-x", package.name, "."], cwd=folder, check=True)  # noqa: S603, S607
-    for name, expected in HASHES.items():
-        found = hashlib.sha256((folder / "usr/share/wordnet" / name).read_bytes()).hexdigest()
-        if found != expected:
-            raise SystemExit(
-                f"{name} of {package.name} has the hash {found}, not {expected}: not WordNet 3.0"
-            )
+    making.write_rows(HERE / "dictionary.jsonl", [row(each, dice) for each in chosen])
 
 
 def things(folder: Path) -> Iterator[Thing]:

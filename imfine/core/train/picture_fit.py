@@ -51,7 +51,7 @@ def picture_parts(config: Mapping[str, Any], dtype: torch.dtype, *, with_vae: bo
             plain = {key: value for key, value in asked.items() if key not in ("architectures", "dtype")}
             parts[part] = kind._from_config(kind.config_class(**plain), dtype=dtype)
         else:
-            parts[part] = kind.from_config(asked).to(dtype)
+            parts[part] = nn.Module.to(kind.from_config(asked), dtype)  # diffusers' own warns of nothing
     return nn.ModuleDict(parts)
 
 
@@ -84,6 +84,7 @@ class _Predicting(nn.Module):
     def __init__(self, learner: PictureLearner) -> None:
         super().__init__()
         self.learner = learner
+        learner.captions = None  # there are no numbers to know one by
 
     def forward(self, noisy: torch.Tensor, timesteps: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
         return self.learner.predict(noisy, timesteps, ids)

@@ -22,6 +22,7 @@ from imfine.core.models.local import Local
 from imfine.core.models.module import apply_norm_eps
 from imfine.core.models.pictures import parts_of
 from imfine.core.models.weights import INDEX, read_json
+from imfine.core.train.captions import Captions, Words
 from imfine.core.train.learner import source_tensors
 from imfine.core.train.plan import Plan
 from imfine.core.train.targets import targets
@@ -42,6 +43,16 @@ class PictureLearner(nn.Module):
         self.noising = noising(local.config["scheduler"])
         self.encoders = [name for name in module if name != "unet"]
         self.places = in_memory(module, local.layout, plan)
+        frozen = not any(p.requires_grad for name in self.encoders for p in module[name].parameters())
+        self.captions = Captions(self._encoded) if frozen else None
+
+    def train(self, mode: bool = True) -> PictureLearner:
+        """Frozen text encoders have no dropout: what they say is kept."""
+        super().train(mode)
+        if self.captions is not None:
+            for name in self.encoders:
+                self.module[name].eval()
+        return self
 
     def forward(
         self,
@@ -73,6 +84,16 @@ class PictureLearner(nn.Module):
 
     def read(self, ids: torch.Tensor, side: int) -> tuple[torch.Tensor, dict[str, torch.Tensor] | None]:
         """(B, E, T) -> words (B, T, D), and SDXL's further conditions for pictures `side` latents wide."""
+        words, pooled = self._encoded(ids) if self.captions is None else self.captions(ids)
+        if pooled is None:
+            return words, None
+        assert isinstance(self.local.layout, ImageLayout)
+        pixels = side * self.local.layout.factor
+        sizes = torch.tensor([[pixels, pixels, 0, 0, pixels, pixels]], device=ids.device, dtype=pooled.dtype)
+        return words, {"text_embeds": pooled, "time_ids": sizes.repeat(len(ids), 1)}
+
+    def _encoded(self, ids: torch.Tensor) -> Words:
+        """(B, E, T) -> words (B, T, D), pooled (B, P) where there are two encoders."""
         two = len(self.encoders) > 1
         words: list[torch.Tensor] = []
         pooled: torch.Tensor | None = None
@@ -80,13 +101,7 @@ class PictureLearner(nn.Module):
             out = self.module[name](ids[:, i], output_hidden_states=two)
             words.append(out.hidden_states[-2] if two else out[0])
             pooled = out[0] if two and out[0].ndim == 2 else pooled
-        joined = torch.cat(words, -1)
-        if pooled is None:
-            return joined, None
-        assert isinstance(self.local.layout, ImageLayout)
-        pixels = side * self.local.layout.factor
-        sizes = torch.tensor([[pixels, pixels, 0, 0, pixels, pixels]], device=ids.device, dtype=pooled.dtype)
-        return joined, {"text_embeds": pooled, "time_ids": sizes.repeat(len(ids), 1)}
+        return torch.cat(words, -1), pooled
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:

@@ -43,6 +43,7 @@ class Stepper:
         self.learner, self.plan, self.lesson, self.feed = learner, learner.plan, lesson, feed
         self.steps = steps
         self._accelerator = accelerator
+        self._parameters = list(learner.trained.values())
         self.optimizer = adamw(learner.trained, self.plan)
         self.average = Average(learner.trained, self.plan.ema) if self.plan.ema else None
         self._model = accelerator.prepare(learner)  # DDP around it where there are several processes
@@ -55,8 +56,8 @@ class Stepper:
         packs = self.feed.step(step)
         with told_out_of_memory(self.learner), self._random(step):
             loss = self._gradients(packs, step)
-        parameters = list(self.learner.trained.values())
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, self.plan.clip or math.inf, foreach=True))
+        clip = self.plan.clip or math.inf
+        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, clip, foreach=True))
         look(loss, norm)
         lr = learning_rate(self.plan, step, self.steps)
         for group in self.optimizer.param_groups:

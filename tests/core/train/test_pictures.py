@@ -65,20 +65,21 @@ def test_what_is_trained_changes_and_nothing_else(kind, method, small, pictures,
     small_pictures.loaded(tmp_path / "out")
 
 
-def test_a_run_that_was_interrupted_is_the_run_that_was_not(small, pictures, tmp_path):
+@pytest.mark.parametrize(("kind", "blocks"), [("sd1", ("IN01", "TE")), ("sdxl", None)])
+def test_a_run_that_was_interrupted_is_the_run_that_was_not(kind, blocks, small, pictures, tmp_path):
     asked = plan(
         steps=4, snr_gamma=5.0, ema=0.9, dropout=0.1, caption_dropout=0.5, prior="a thing", prior_count=2,
-        samples=("thing 1",), eval_every=4, save_every=1, blocks=("IN01", "TE"),
+        samples=("thing 1",), eval_every=4, save_every=1, blocks=blocks,
     )  # fmt: skip
-    whole = run(small["sd1"], pictures, tmp_path / "whole", asked)
+    whole = run(small[kind], pictures, tmp_path / "whole", asked)
     steps = 0
 
     def stop() -> Any:
         return "pause" if steps >= 2 else "go"
 
-    for event in train(small["sd1"], pictures, asked, tmp_path / "parts", stop=stop):
+    for event in train(small[kind], pictures, asked, tmp_path / "parts", stop=stop):
         steps += event.type == "train_step"
-    rest = run(small["sd1"], pictures, tmp_path / "parts", asked, resume=True)
+    rest = run(small[kind], pictures, tmp_path / "parts", asked, resume=True)
     assert losses(whole)[2:] == losses(rest)
     assert curve(tmp_path / "whole") == curve(tmp_path / "parts")
     one, other = weights(tmp_path / "whole"), weights(tmp_path / "parts")
