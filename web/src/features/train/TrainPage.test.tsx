@@ -330,7 +330,7 @@ describe("the Train page", () => {
     const methods = ["full", "lora", "dora", "qlora"];
     server.on("GET /api/models/:id", () => ({
       card: card(),
-      layout: { layers: 30, context_length: 8192 },
+      layout: { kind: "text", layers: 30, context_length: 8192 },
       methods,
     }));
     show();
