@@ -62,13 +62,12 @@ class Datasets:
 
         The calls raise: NotFound, ModelGated, NoNetwork, TooLarge, SetupError (disk), and as `store`.
         """
-        with self._child() as child:
-            try:
+        try:
+            with self._child() as child:
                 child.give(task="fetch", data=data, root=str(self.root), columns=columns, limit=self.limit)
                 yield lambda: self._heard(child, STORE_S)
-            finally:
-                child.end()
-                forget_unfinished(self.root)
+        finally:
+            forget_unfinished(self.root)
 
     def show(
         self, id: str, model: Path | None, length: int | None, rows: int, pixels: int | None
