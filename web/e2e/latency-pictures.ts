@@ -2,6 +2,7 @@
  *  `node latency-pictures.ts` on a machine that does nothing else. */
 import { App } from "./harness/app.ts";
 import { launchChromium } from "./harness/chromium.ts";
+import { keyOf, PRESS, told } from "./harness/moves.ts";
 import { Studio } from "./harness/studio.ts";
 
 const MOVES = 20;
@@ -9,7 +10,6 @@ const MOVES = 20;
 /** In the page: presses the key and resolves with the ms until the tuned lane shows the move's first preview, and its
  *  picture. A preview is a data: address, a picture an artifact's. */
 const MEASURE = `(key) => new Promise((done, fail) => {
-  const slider = [...document.querySelectorAll("[role=slider]")].find((one) => one.getAttribute("aria-label") === "ATTN");
   const lane = document.querySelector("section[data-kind=tuned]");
   const source = () => lane.querySelector("img")?.getAttribute("src") ?? "";
   const since = performance.now(), before = source();
@@ -23,8 +23,7 @@ const MEASURE = `(key) => new Promise((done, fail) => {
   const watch = new MutationObserver(look);
   watch.observe(lane, { subtree: true, childList: true, attributes: true });
   setTimeout(() => { watch.disconnect(); fail(new Error("no picture within 20 s")); }, 20000);
-  slider.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-  slider.dispatchEvent(new KeyboardEvent("keyup", { key, bubbles: true }));
+${PRESS}
 })`;
 
 const app = await App.start();
@@ -44,18 +43,11 @@ try {
   const first: number[] = [];
   const last: number[] = [];
   for (let move = 0; move < MOVES; move++) {
-    const [preview, picture] = await page.evaluate<[number | null, number]>(
-      `(${MEASURE})("${move % 12 < 6 ? "ArrowRight" : "ArrowLeft"}")`,
-    );
+    const [preview, picture] = await page.evaluate<[number | null, number]>(`(${MEASURE})("${keyOf(move)}")`);
     if (preview !== null) first.push(preview);
     last.push(picture);
     await page.waitForTimeout(800);
   }
-  const told = (times: number[]) => {
-    times.sort((a, b) => a - b);
-    const at = (share: number) => Math.round(times[Math.floor(share * (times.length - 1))] ?? Number.NaN);
-    return { median_ms: at(0.5), p95_ms: at(0.95), n: times.length };
-  };
   process.stdout.write(`${JSON.stringify({ first_preview: told(first), picture: told(last) })}\n`);
   await studio.close();
 } finally {

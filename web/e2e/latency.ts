@@ -2,13 +2,13 @@
  *  that does nothing else. */
 import { App } from "./harness/app.ts";
 import { launchChromium } from "./harness/chromium.ts";
+import { keyOf, PRESS, told } from "./harness/moves.ts";
 import { Studio } from "./harness/studio.ts";
 
 const MOVES = 40;
 
 /** In the page: presses the key and resolves with the ms until the tuned lane shows the new answer's first token. */
 const MEASURE = `(key) => new Promise((done, fail) => {
-  const slider = [...document.querySelectorAll("[role=slider]")].find((one) => one.getAttribute("aria-label") === "ATTN");
   const lane = document.querySelector("section[data-kind=tuned]");
   const since = performance.now();
   let stale = false;
@@ -19,8 +19,7 @@ const MEASURE = `(key) => new Promise((done, fail) => {
   const watch = new MutationObserver(look);
   watch.observe(lane, { subtree: true, childList: true, characterData: true, attributes: true });
   setTimeout(() => { watch.disconnect(); fail(new Error("no new token within 5 s")); }, 5000);
-  slider.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-  slider.dispatchEvent(new KeyboardEvent("keyup", { key, bubbles: true }));
+${PRESS}
 })`;
 
 const app = await App.start();
@@ -30,14 +29,10 @@ try {
   await studio.ask("I want to be a superman.");
   const times: number[] = [];
   for (let move = 0; move < MOVES; move++) {
-    const key = move % 12 < 6 ? "ArrowRight" : "ArrowLeft";
-    times.push(await studio.page.evaluate<number>(`(${MEASURE})("${key}")`));
+    times.push(await studio.page.evaluate<number>(`(${MEASURE})("${keyOf(move)}")`));
     await studio.page.waitForTimeout(move % 3 === 0 ? 900 : 150); // some moves come while the last answer still streams
   }
-  times.sort((a, b) => a - b);
-  const at = (share: number): number => Math.round(times[Math.floor(share * (times.length - 1))] ?? 0);
-  const told = { moves: MOVES, median_ms: at(0.5), p95_ms: at(0.95), max_ms: at(1) };
-  process.stdout.write(`${JSON.stringify(told)}\n`);
+  process.stdout.write(`${JSON.stringify(told(times))}\n`);
   await studio.close();
 } finally {
   await browser.close();

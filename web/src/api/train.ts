@@ -40,20 +40,20 @@ export const datasetsQuery = queryOptions({
 });
 
 /** The first pictures, and how all of them are when they are cut to `pixels` a side; null: it is not known to what. */
-export function picturePreviewQuery(id: string, pixels: number | null, rows: number) {
-  const query = { rows, ...(pixels === null ? {} : { pixels }) };
-  return queryOptions({
-    queryKey: ["datasets", id, "preview", query],
-    queryFn: ({ signal }) =>
-      body(api.GET("/api/datasets/{id}/preview", { params: { path: { id }, query }, signal })),
-    staleTime: Number.POSITIVE_INFINITY, // a data set never changes
-    retry: false,
-  });
-}
+export const picturePreviewQuery = (id: string, pixels: number | null, rows: number) =>
+  firstRowsQuery(id, { rows, ...(pixels === null ? {} : { pixels }) });
 
 /** The first rows as `model` reads them, cut at `length` tokens; as they stand where there is no model. */
-export function previewQuery(id: string, model: string | null, length: number | null, rows: number) {
-  const query = { rows, ...(model === null ? {} : { model }), ...(length === null ? {} : { length }) };
+export const previewQuery = (id: string, model: string | null, length: number | null, rows: number) =>
+  firstRowsQuery(id, {
+    rows,
+    ...(model === null ? {} : { model }),
+    ...(length === null ? {} : { length }),
+  });
+
+type FirstRows = { rows: number; model?: string; length?: number; pixels?: number };
+
+function firstRowsQuery(id: string, query: FirstRows) {
   return queryOptions({
     queryKey: ["datasets", id, "preview", query],
     queryFn: ({ signal }) =>

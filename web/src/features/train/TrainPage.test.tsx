@@ -1,20 +1,16 @@
 /** The whole page by role, with a server on its side of the network: from a dropped file to the comparison. */
-import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { cleanup, fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startPageStream } from "@/api/stream/pageStream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { setLanguage } from "@/shared/i18n/i18n";
 import { violations } from "@/test/axe";
-import { run as anyRun, card } from "@/test/data";
-import { answer, type FakeServer, fakeServer, refusal } from "@/test/fakeServer";
+import { card } from "@/test/data";
+import { answer, type FakeServer, refusal } from "@/test/fakeServer";
 import { useDraft } from "./logic/draft";
 import { DEFAULT_PLAN } from "./logic/plan";
 import { useProbe } from "./probe";
-import TrainPage from "./TrainPage";
-import { dismiss, useTraining } from "./training";
-import { callOff } from "./upload";
+import { type FakeTraining, fakeTraining, show } from "./trainFake";
+import { useTraining } from "./training";
 
 const dataset = {
   id: "d".repeat(64),
@@ -52,74 +48,22 @@ const estimate = {
   remedy: null,
 };
 
+let fake: FakeTraining;
 let server: FakeServer;
-let upload: { status: number; body: unknown };
-let event = 0;
-let runs = 0;
-let stopStream: () => void;
 const user = userEvent.setup();
 
-/** The upload's side: answers what `upload` holds once the file was sent. */
-class Sender {
-  static asked: string[] = [];
-  upload: { onprogress?: (e: unknown) => void; onload?: () => void } = {};
-  status = 0;
-  responseText = "";
-  onload: () => void = () => {};
-  open(_method: string, url: string) {
-    Sender.asked.push(url);
-  }
-  setRequestHeader() {}
-  getResponseHeader = () => "req-1";
-  abort() {}
-  send(file: File) {
-    this.upload.onprogress?.({ loaded: file.size / 2, total: file.size });
-    setTimeout(() => {
-      this.upload.onload?.();
-      this.status = upload.status;
-      this.responseText = JSON.stringify(upload.body);
-      this.onload();
-    });
-  }
-}
-
 beforeEach(() => {
-  Sender.asked = [];
-  upload = { status: 201, body: dataset };
-  vi.stubGlobal("XMLHttpRequest", Sender);
   const layout = { kind: "text", layers: 30, context_length: 8192 };
-  server = fakeServer({
-    "GET /api/models": () => ({ items: [card()] }),
-    "GET /api/models/:id": () => ({ card: card(), layout, methods: ["full", "lora", "dora"] }),
-    "GET /api/datasets": () => ({ items: [] }),
-    "GET /api/datasets/:id/preview": () => preview,
-    "POST /api/train/estimate": () => estimate,
-    "POST /api/runs": ({ body }) => made(body as Record<string, unknown>),
-    "GET /api/runs/:id": () => made({ kind: "train", name: "mine" }),
-  });
-  stopStream = startPageStream();
+  fake = fakeTraining({ card: card(), layout, dataset, preview, estimate });
+  server = fake.server;
 });
 
 afterEach(() => {
-  stopStream();
-  dismiss();
-  callOff();
+  fake.end();
   useDraft.setState({ dataset: null, name: null, plan: DEFAULT_PLAN });
-  useProbe.setState({ key: null, run: null, phase: null, result: null, error: null });
-  setLanguage("en");
-  vi.unstubAllGlobals();
 });
 
-let latest = "";
-function made(asked: Record<string, unknown>) {
-  if (asked.plan) latest = `run-${++runs}`;
-  const request = { model: "smollm2-135m", revision: null, dataset: dataset.id, plan: {}, ...asked };
-  return { ...anyRun({ id: latest, name: String(asked.name ?? "n") }), ...asked, request, result: null };
-}
-
-function say(data: Record<string, unknown>) {
-  server.say("/api/events", ++event, { run: latest, attempt: 1, ...data });
-}
+const say: FakeTraining["say"] = (data) => fake.say(data);
 const state = (state: string, more = {}) =>
   say({
     type: "state",
@@ -149,19 +93,6 @@ const steps = (first: number, last: number) => {
   });
 };
 
-function show(onCompare = vi.fn()) {
-  render(
-    <MantineProvider>
-      <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-        <main>
-          <TrainPage model="smollm2-135m" run={null} onCompare={onCompare} />
-        </main>
-      </QueryClientProvider>
-    </MantineProvider>,
-  );
-  return onCompare;
-}
-
 async function give(text = '{"prompt": "a", "completion": "b"}') {
   const field = await screen.findByLabelText("Choose files", { selector: "input" });
   fireEvent.change(field, { target: { files: [new File([text], "captain.jsonl")] } });
@@ -169,7 +100,7 @@ async function give(text = '{"prompt": "a", "completion": "b"}') {
 
 describe("the Train page", () => {
   it("shows what a file holds, as the model reads it, and what the plan takes", async () => {
-    show();
+    show("smollm2-135m");
     await give();
     expect(await screen.findByText("Arr!", { selector: "mark" })).toBeInTheDocument();
     expect(screen.getByText("<user>Ahoy?").tagName).toBe("SPAN");
@@ -192,7 +123,7 @@ describe("the Train page", () => {
         found: "Expecting value at column 1",
       },
     ];
-    upload = {
+    fake.upload = {
       status: 422,
       body: {
         error: {
@@ -205,7 +136,7 @@ describe("the Train page", () => {
         },
       },
     };
-    show();
+    show("smollm2-135m");
     await give();
     const told = await screen.findByRole("alert");
     expect(told).toHaveTextContent("31 errors: nothing was taken");
@@ -221,22 +152,22 @@ describe("the Train page", () => {
   });
 
   it("takes what is dropped anywhere, also in the place of another; several files as one zip", async () => {
-    show();
+    show("smollm2-135m");
     await give();
     await screen.findByText("Arr!");
     const drop = (...files: File[]) =>
       fireEvent.drop(document.body, { dataTransfer: { types: ["Files"], files } });
     expect(drop(new File(["a"], "song-1.txt"), new File(["b"], "song-2.txt"))).toBe(false); // the browser does not leave
-    await waitFor(() => expect(Sender.asked[1]).toContain("name=song.zip"));
+    await waitFor(() => expect(fake.sent[1]?.url).toContain("name=song.zip"));
     expect(await screen.findByText("Arr!")).toBeInTheDocument();
     drop(new File(["c"], "c.txt"));
-    await waitFor(() => expect(Sender.asked[2]).toContain("name=c.txt"));
+    await waitFor(() => expect(fake.sent[2]?.url).toContain("name=c.txt"));
     expect(await screen.findByText("Arr!")).toBeInTheDocument();
     expect(screen.queryByRole("alert")).not.toBeInTheDocument();
   });
 
   it("asks which column is which, and sends the file again with it", async () => {
-    upload = {
+    fake.upload = {
       status: 422,
       body: {
         error: {
@@ -249,15 +180,15 @@ describe("the Train page", () => {
         },
       },
     };
-    show();
+    show("smollm2-135m");
     await give("frage,antwort\n");
     await user.selectOptions(await screen.findByRole("combobox", { name: "The question" }), "frage");
     expect(screen.getByRole("button", { name: "Take these columns" })).toBeDisabled();
     await user.selectOptions(screen.getByRole("combobox", { name: "The answer" }), "antwort");
-    upload = { status: 201, body: dataset };
+    fake.upload = { status: 201, body: dataset };
     await user.click(screen.getByRole("button", { name: "Take these columns" }));
     expect(await screen.findByText("Arr!")).toBeInTheDocument();
-    expect(new URLSearchParams(Sender.asked[1]?.split("?")[1]).get("columns")).toBe(
+    expect(new URLSearchParams(fake.sent[1]?.url.split("?")[1]).get("columns")).toBe(
       "prompt=frage,completion=antwort",
     );
   });
@@ -278,7 +209,7 @@ describe("the Train page", () => {
       });
       return new Response(body, { headers: { "content-type": "application/x-ndjson" } });
     });
-    show();
+    show("smollm2-135m");
     await user.click(await screen.findByText("Or take data from the Hugging Face Hub"));
     const box = screen.getByRole("textbox", { name: "Data set" });
     await user.type(box, "sums{Enter}");
@@ -310,7 +241,7 @@ describe("the Train page", () => {
         : { ...estimate, fits: false, have: 5e8, change: { batch: 1, accumulation: 4 } };
     });
     useDraft.setState({ plan: { ...DEFAULT_PLAN, batch: 4 } });
-    show();
+    show("smollm2-135m");
     await give();
     await user.click(await screen.findByRole("radio", { name: /A character/ }));
     expect(useDraft.getState().plan).toMatchObject({ parts: ["attn", "mlp"], rank: 16 });
@@ -323,7 +254,7 @@ describe("the Train page", () => {
   });
 
   it("offers QLoRA where a worker can train with it, and nowhere else", async () => {
-    show();
+    show("smollm2-135m");
     expect(await screen.findByRole("radio", { name: /^LoRA/ })).toBeChecked();
     expect(screen.queryByRole("radio", { name: /^QLoRA/ })).toBeNull();
     cleanup();
@@ -333,7 +264,7 @@ describe("the Train page", () => {
       layout: { kind: "text", layers: 30, context_length: 8192 },
       methods,
     }));
-    show();
+    show("smollm2-135m");
     await user.click(await screen.findByRole("radio", { name: /^QLoRA/ }));
     expect(useDraft.getState().plan.method).toBe("qlora");
     const told = () => server.asked.filter(({ path }) => path === "/api/train/estimate").at(-1)?.body;
@@ -341,10 +272,10 @@ describe("the Train page", () => {
   });
 
   it("measures how long it takes, and says when that was of other settings", async () => {
-    show();
+    show("smollm2-135m");
     await give();
     await user.click(await screen.findByRole("button", { name: "Measure how long it takes" }));
-    await waitFor(() => expect(useProbe.getState().run).toBe(latest));
+    await waitFor(() => expect(useProbe.getState().run).toBe(fake.latest));
     say({ type: "phase", phase: "loading", done: 0, total: 1, unit: "bytes" });
     expect(await screen.findByText("Loading model and data…")).toBeInTheDocument();
     say({
@@ -366,7 +297,7 @@ describe("the Train page", () => {
   });
 
   it("follows a run from its first point to the comparison", async () => {
-    const onCompare = show();
+    const onCompare = show("smollm2-135m");
     await give();
     await user.click(await screen.findByRole("button", { name: "Start training" }));
     await screen.findByRole("region", { name: /mine|smollm2-135m-captain/ });
@@ -388,7 +319,7 @@ describe("the Train page", () => {
     expect(screen.getByRole("row", { name: /^10 4 / })).toBeInTheDocument();
     expect(await violations()).toEqual([]);
 
-    server.on("POST /api/runs/:id/save", () => made({ kind: "train" }));
+    server.on("POST /api/runs/:id/save", () => fake.made({ kind: "train" }));
     await user.click(screen.getByRole("button", { name: "Stop and save" }));
     expect(await screen.findByText("Saving after this step…")).toBeInTheDocument();
     say({
@@ -436,12 +367,12 @@ describe("the Train page", () => {
         },
       }),
     );
-    show();
+    show("smollm2-135m");
     await give();
     await user.click(await screen.findByRole("button", { name: "Start training" }));
     expect(await screen.findByText("there is a model called 'x' already")).toBeInTheDocument();
     expect(useTraining.getState().course).toBeNull();
-    server.on("POST /api/runs", ({ body }) => made(body as Record<string, unknown>));
+    server.on("POST /api/runs", ({ body }) => fake.made(body as Record<string, unknown>));
     await user.click(screen.getByRole("button", { name: "Start training" }));
     await screen.findByRole("region", { name: /captain/ });
     state("failed", {
@@ -462,7 +393,7 @@ describe("the Train page", () => {
 
   it("says so where the estimate cannot be made, and lets one start all the same", async () => {
     server.on("POST /api/train/estimate", () => refusal(409, "conflict", "the model is not here yet"));
-    show();
+    show("smollm2-135m");
     await give();
     expect(await screen.findByText("the model is not here yet")).toBeInTheDocument();
     expect(screen.getByRole("button", { name: "Start training" })).toBeEnabled();

@@ -1,20 +1,14 @@
 /** The whole page for a model that draws, with a server on its side of the network. */
-import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { fireEvent, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { startPageStream } from "@/api/stream/pageStream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { setLanguage } from "@/shared/i18n/i18n";
 import { violations } from "@/test/axe";
-import { run as anyRun, card } from "@/test/data";
-import { type FakeServer, fakeServer } from "@/test/fakeServer";
+import { card } from "@/test/data";
+import type { FakeServer } from "@/test/fakeServer";
 import { useDraft } from "./logic/draft";
 import { DEFAULT_PICTURE_PLAN } from "./logic/picturePlan";
-import { useProbe } from "./probe";
-import TrainPage from "./TrainPage";
-import { dismiss } from "./training";
-import { callOff } from "./upload";
+import { type FakeTraining, fakeTraining, show } from "./trainFake";
 
 const dataset = {
   id: "d".repeat(64),
@@ -69,77 +63,20 @@ const layout = {
   image: { sample_size: 64, multiple_of: 8 },
 };
 
+let fake: FakeTraining;
 let server: FakeServer;
-let event = 0;
-let runs = 0;
-let latest = "";
-let stopStream: () => void;
 const user = userEvent.setup();
 
-/** The upload's side: takes what it is sent. */
-class Sender {
-  static asked: { url: string; file: File }[] = [];
-  upload: { onprogress?: (e: unknown) => void; onload?: () => void } = {};
-  status = 201;
-  responseText = JSON.stringify(dataset);
-  onload: () => void = () => {};
-  private url = "";
-  open(_method: string, url: string) {
-    this.url = url;
-  }
-  setRequestHeader() {}
-  getResponseHeader = () => "req-1";
-  abort() {}
-  send(file: File) {
-    Sender.asked.push({ url: this.url, file });
-    setTimeout(() => this.onload());
-  }
-}
-
-function made(asked: Record<string, unknown>) {
-  if (asked.plan) latest = `run-${++runs}`;
-  const request = { model: "emoji", revision: null, dataset: dataset.id, plan: {}, ...asked };
-  return { ...anyRun({ id: latest, name: String(asked.name ?? "n") }), ...asked, request, result: null };
-}
-
 beforeEach(() => {
-  Sender.asked = [];
-  vi.stubGlobal("XMLHttpRequest", Sender);
   const model = card({ id: "emoji", name: "Emoji", kind: "image", layers: null, context_length: null });
-  server = fakeServer({
-    "GET /api/models": () => ({ items: [model] }),
-    "GET /api/models/:id": () => ({ card: model, layout }),
-    "GET /api/datasets": () => ({ items: [] }),
-    "GET /api/datasets/:id/preview": () => preview,
-    "POST /api/train/estimate": () => estimate,
-    "POST /api/runs": ({ body }) => made(body as Record<string, unknown>),
-    "GET /api/runs/:id": () => made({ kind: "train", name: "mine" }),
-  });
-  stopStream = startPageStream();
+  fake = fakeTraining({ card: model, layout, dataset, preview, estimate });
+  server = fake.server;
 });
 
 afterEach(() => {
-  stopStream();
-  dismiss();
-  callOff();
+  fake.end();
   useDraft.setState({ dataset: null, name: null, pictures: DEFAULT_PICTURE_PLAN });
-  useProbe.setState({ key: null, run: null, phase: null, result: null, error: null });
-  setLanguage("en");
-  vi.unstubAllGlobals();
 });
-
-function show(onCompare = vi.fn()) {
-  render(
-    <MantineProvider>
-      <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
-        <main>
-          <TrainPage model="emoji" run={null} onCompare={onCompare} />
-        </main>
-      </QueryClientProvider>
-    </MantineProvider>,
-  );
-  return onCompare;
-}
 
 async function give() {
   const field = await screen.findByLabelText("Choose pictures", { selector: "input" });
@@ -151,12 +88,11 @@ const planOf = (path: string) => {
   const asked = server.asked.findLast((ask) => ask.path === path && ask.method === "POST");
   return (asked?.body as { plan: object } | undefined)?.plan;
 };
-const say = (data: Record<string, unknown>) =>
-  server.say("/api/events", ++event, { run: latest, attempt: 1, ...data });
+const say: FakeTraining["say"] = (data) => fake.say(data);
 
 describe("the Train page of a model that draws", () => {
   it("shows pictures as the model sees them, and says what is wrong with them", async () => {
-    show();
+    show("emoji");
     await give();
     expect(screen.getByText("48 × 48 to 128 × 179")).toBeInTheDocument();
     expect(screen.getByText("on 29 of 30")).toBeInTheDocument();
@@ -179,19 +115,19 @@ describe("the Train page of a model that draws", () => {
   });
 
   it("packs pictures and their captions that are dropped together", async () => {
-    show();
+    show("emoji");
     await screen.findByText("Drop pictures here");
     const files = [new File(["p"], "cat-1.png"), new File(["a cat"], "cat-1.txt")];
     fireEvent.drop(document.body, { dataTransfer: { types: ["Files"], files } });
     await screen.findByText("As the model sees them");
-    const [sent] = Sender.asked;
+    const [sent] = fake.sent;
     expect(sent?.url).toContain("name=cat.zip");
     const bytes = new Uint8Array((await sent?.file.arrayBuffer()) ?? new ArrayBuffer(0));
     expect([...bytes.slice(0, 4)]).toEqual([0x50, 0x4b, 3, 4]);
   });
 
   it("asks for nothing but what a picture model has", async () => {
-    show();
+    show("emoji");
     await give();
     await waitFor(() => expect(planOf("/api/train/estimate")).toMatchObject({ blocks: null }));
     const text = ["layers", "length", "packing", "answers_only", "sample_tokens", "prior"];
@@ -214,7 +150,7 @@ describe("the Train page of a model that draws", () => {
   });
 
   it("lets single blocks learn, but not none at all", async () => {
-    show();
+    show("emoji");
     await give();
     const blocks = within(screen.getByRole("group", { name: "Blocks" }));
     const block = (name: string) => blocks.getByRole("button", { name });
@@ -236,13 +172,13 @@ describe("the Train page of a model that draws", () => {
     server.on("GET /api/datasets", () => ({ items: [words] }));
     server.on("GET /api/datasets/:id/preview", () => ({ rows: [], tokens: null, pictures: null }));
     useDraft.setState({ dataset: words.id });
-    show();
+    show("emoji");
     expect(await screen.findByText("These are texts; this model learns pictures.")).toBeInTheDocument();
     expect(screen.getByRole("button", { name: "Start training" })).toBeDisabled();
   });
 
   it("shows what it draws over the steps, and ends beside the original", async () => {
-    const onCompare = show();
+    const onCompare = show("emoji");
     await give();
     await user.click(await screen.findByRole("button", { name: "Add “red circle”" }));
     await user.click(screen.getByRole("button", { name: "Start training" }));

@@ -2,10 +2,10 @@
  *  equalizer. Those without either are shown for their place, and cannot be chosen. Knows names, no plan. */
 import { useRef } from "react";
 import { Button } from "@/shared/ui/Button";
-import { Help } from "@/shared/ui/Help";
 import type { Part } from "../logic/plan";
 import { useT } from "../words";
 import classes from "./BlockStrip.module.css";
+import { Halves, Strip } from "./Strip";
 
 type Props = {
   all: readonly string[];
@@ -30,18 +30,15 @@ export function BlockStrip({ all, own, chosen, parts, onChange }: Props) {
   const of = (group: string) => own.filter((name) => name.startsWith(group));
   const whole = own.every((name) => chosen.includes(name));
   return (
-    // biome-ignore lint/a11y/useSemanticElements: buttons under one name
-    <div role="group" aria-label={t("what.blocks")} className={classes.blocks}>
-      <div className={classes.head}>
-        <span className={classes.label}>
-          {t("what.blocks")}
-          <Help about={t("what.blocks")}>{t("what.blocksHelp")}</Help>
-        </span>
-        <span className={classes.said}>
-          {whole
-            ? t("what.blocksAll", { count: own.length })
-            : t("what.blocksSome", { count: chosen.length, of: own.length })}
-        </span>
+    <Strip
+      label={t("what.blocks")}
+      help={t("what.blocksHelp")}
+      said={
+        whole
+          ? t("what.blocksAll", { count: own.length })
+          : t("what.blocksSome", { count: chosen.length, of: own.length })
+      }
+      beside={
         <span className={classes.groups}>
           {whole ? null : (
             <Button kind="quiet" size="small" onClick={() => onChange(own)}>
@@ -60,7 +57,8 @@ export function BlockStrip({ all, own, chosen, parts, onChange }: Props) {
             </Button>
           ))}
         </span>
-      </div>
+      }
+    >
       <div className={classes.strip}>
         {all.map((name) => {
           const can = own.includes(name);
@@ -88,13 +86,12 @@ export function BlockStrip({ all, own, chosen, parts, onChange }: Props) {
                 drag.current = null;
               }}
             >
-              <i data-on={(on && parts.includes("attn")) || undefined} data-part="attn" aria-hidden="true" />
-              <i data-on={(on && parts.includes("mlp")) || undefined} data-part="mlp" aria-hidden="true" />
+              <Halves on={on} parts={parts} />
               <span>{name}</span>
             </button>
           );
         })}
       </div>
-    </div>
+    </Strip>
   );
 }

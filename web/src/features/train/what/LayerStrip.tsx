@@ -2,11 +2,11 @@
  *  equalizer. Knows a range, no plan. */
 import { useRef } from "react";
 import { Button } from "@/shared/ui/Button";
-import { Help } from "@/shared/ui/Help";
 import { NumberBox } from "@/shared/ui/NumberBox";
 import type { Part } from "../logic/plan";
 import { useT } from "../words";
 import classes from "./LayerStrip.module.css";
+import { Halves, Strip } from "./Strip";
 
 type Props = {
   count: number;
@@ -32,16 +32,11 @@ export function LayerStrip({ count, range, parts, onChange }: Props) {
   };
   const limits = { min: 0, max: count - 1 };
   return (
-    // biome-ignore lint/a11y/useSemanticElements: two numbers under one name, and a strip beside them
-    <div role="group" aria-label={t("what.layers")} className={classes.layers}>
-      <div className={classes.head}>
-        <span className={classes.label}>
-          {t("what.layers")}
-          <Help about={t("what.layers")}>{t("what.layersHelp")}</Help>
-        </span>
-        <span className={classes.said}>
-          {all ? t("what.layersAll", { count }) : t("what.layersSome", { from, to, count })}
-        </span>
+    <Strip
+      label={t("what.layers")}
+      help={t("what.layersHelp")}
+      said={all ? t("what.layersAll", { count }) : t("what.layersSome", { from, to, count })}
+      beside={
         <span className={classes.numbers}>
           <NumberBox
             label={t("what.layerFrom")}
@@ -61,7 +56,8 @@ export function LayerStrip({ count, range, parts, onChange }: Props) {
             onChange={(value) => set(Math.min(from, value), value)}
           />
         </span>
-      </div>
+      }
+    >
       <div
         ref={strip}
         className={classes.strip}
@@ -86,8 +82,7 @@ export function LayerStrip({ count, range, parts, onChange }: Props) {
           const on = layer >= from && layer <= to;
           return (
             <span key={layer} className={classes.layer}>
-              <i data-on={(on && parts.includes("attn")) || undefined} data-part="attn" />
-              <i data-on={(on && parts.includes("mlp")) || undefined} data-part="mlp" />
+              <Halves on={on} parts={parts} />
             </span>
           );
         })}
@@ -97,6 +92,6 @@ export function LayerStrip({ count, range, parts, onChange }: Props) {
           {t("what.takeAll")}
         </Button>
       )}
-    </div>
+    </Strip>
   );
 }

@@ -1,7 +1,6 @@
 /** What a model that draws is taught, and how: a goal, the parts, blocks and method it sets, what that comes to, what it
  *  draws on its way, and what few need. */
 import type { Estimate } from "@/api/train";
-import { Card } from "@/shared/ui/Card";
 import { CheckField } from "@/shared/ui/fields";
 import { setPictureGoal, setPicturePlan, useDraft } from "../logic/draft";
 import {
@@ -13,15 +12,13 @@ import {
   pictureGoalOf,
 } from "../logic/picturePlan";
 import type { Method } from "../logic/plan";
-import frame from "../TrainPage.module.css";
 import { Choice } from "../ui/Choice";
 import { useT } from "../words";
 import { BlockStrip } from "./BlockStrip";
 import { PictureExpert } from "./PictureExpert";
 import { Prior } from "./Prior";
 import { Questions } from "./Questions";
-import { Counts, MethodChoice, PartsChoice, Rounds, usePartsWords } from "./Shared";
-import classes from "./WhatCard.module.css";
+import { Counts, MethodChoice, PartsChoice, Rounds, TeachCard, usePartsWords } from "./Shared";
 
 type Props = {
   blocks: Blocks;
@@ -51,11 +48,7 @@ export function PictureWhatCard({
   const both = { plan, onChange: setPicturePlan };
   const chosen = blocksWithin(plan.blocks, blocks);
   return (
-    <Card aria-labelledby="train-what" className={classes.card}>
-      <header className={frame.head}>
-        <h2 id="train-what">{t("what.title")}</h2>
-        {goal === null ? <span className={classes.quiet}>{t("what.own")}</span> : null}
-      </header>
+    <TeachCard own={goal === null}>
       <Choice
         label={t("what.goals")}
         hideLabel
@@ -94,6 +87,6 @@ export function PictureWhatCard({
       <Prior />
       <Questions kind="image" {...both} offered={captions} />
       <PictureExpert pixels={pixels} multiple={multiple} batch={batch} />
-    </Card>
+    </TeachCard>
   );
 }

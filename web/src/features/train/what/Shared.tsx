@@ -1,10 +1,13 @@
 /** What is chosen of every training, of words or of pictures: parts, method, rounds, and what they come to. */
+import type { ReactNode } from "react";
 import type { Estimate } from "@/api/train";
 import { number, parameters, percent } from "@/shared/i18n/format";
+import { Card } from "@/shared/ui/Card";
 import { NumberField } from "@/shared/ui/fields";
 import { Help } from "@/shared/ui/Help";
 import { type Learning, LIMITS, METHODS, type Method, type Part } from "../logic/plan";
 import type { Kind } from "../logic/ready";
+import frame from "../TrainPage.module.css";
 import { Choice } from "../ui/Choice";
 import { useT } from "../words";
 import type { LearnProps } from "./LearnFields";
@@ -17,6 +20,20 @@ const ORDER = ["attn", "mlp", "both"] as const;
 export function usePartsWords(): (parts: readonly Part[]) => string {
   const t = useT();
   return (parts) => parts.map((one) => t(`what.part.${one}`)).join(" + ");
+}
+
+/** `own`: what is set up is none of the goals. */
+export function TeachCard({ own, children }: { own: boolean; children: ReactNode }) {
+  const t = useT();
+  return (
+    <Card aria-labelledby="train-what" className={classes.card}>
+      <header className={frame.head}>
+        <h2 id="train-what">{t("what.title")}</h2>
+        {own ? <span className={classes.quiet}>{t("what.own")}</span> : null}
+      </header>
+      {children}
+    </Card>
+  );
 }
 
 export function PartsChoice({ kind, plan, onChange }: LearnProps & { kind: Kind }) {

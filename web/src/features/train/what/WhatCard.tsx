@@ -1,17 +1,14 @@
 /** What a model that writes is taught, and how: a goal, the parts, layers and method it sets, what that comes to, and what
  *  few need. */
 import type { Estimate } from "@/api/train";
-import { Card } from "@/shared/ui/Card";
 import { setGoal, setPlan, useDraft } from "../logic/draft";
 import { GOAL_SETS, GOALS, goalOf, layersWithin, type Method, type Size } from "../logic/plan";
-import frame from "../TrainPage.module.css";
 import { Choice } from "../ui/Choice";
 import { useT } from "../words";
 import { Expert } from "./Expert";
 import { LayerStrip } from "./LayerStrip";
 import { Questions } from "./Questions";
-import { Counts, MethodChoice, PartsChoice, Rounds, usePartsWords } from "./Shared";
-import classes from "./WhatCard.module.css";
+import { Counts, MethodChoice, PartsChoice, Rounds, TeachCard, usePartsWords } from "./Shared";
 
 type Props = {
   layers: number;
@@ -29,11 +26,7 @@ export function WhatCard({ layers, context, size, estimate, counting, methods }:
   const partsOf = usePartsWords();
   const both = { plan, onChange: setPlan };
   return (
-    <Card aria-labelledby="train-what" className={classes.card}>
-      <header className={frame.head}>
-        <h2 id="train-what">{t("what.title")}</h2>
-        {goal === null ? <span className={classes.quiet}>{t("what.own")}</span> : null}
-      </header>
+    <TeachCard own={goal === null}>
       <Choice
         label={t("what.goals")}
         hideLabel
@@ -68,6 +61,6 @@ export function WhatCard({ layers, context, size, estimate, counting, methods }:
       <Counts estimate={estimate} counting={counting} method={plan.method} />
       <Questions kind="text" {...both} />
       <Expert context={context} size={size} />
-    </Card>
+    </TeachCard>
   );
 }
