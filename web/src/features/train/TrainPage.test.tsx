@@ -224,6 +224,7 @@ describe("the Train page", () => {
     const params = { reason: "columns", columns: ["frage", "antwort"] };
     line({ error: { code: "data", message: "which?", remedy: "", field: null, value: null, params } }, true);
     await user.selectOptions(await screen.findByRole("combobox", { name: "The question" }), "frage");
+    expect(screen.getByRole("textbox", { name: "Data set" })).toHaveValue("ann/sums");
     await user.selectOptions(screen.getByRole("combobox", { name: "The answer" }), "antwort");
     await user.click(screen.getByRole("button", { name: "Take these columns" }));
     await waitFor(() =>

@@ -12,13 +12,14 @@ type Columns = Record<string, string>;
 interface Upload {
   state: "idle" | "packing" | "sending" | "fetching" | "reading" | "failed";
   name: string;
+  hub: boolean; // that is its name there
   sent: number;
   total: number;
   error: ImfineError | null;
   again: ((columns: Columns) => Promise<Dataset | null>) | null;
 }
 
-const IDLE: Upload = { state: "idle", name: "", sent: 0, total: 0, error: null, again: null };
+const IDLE: Upload = { state: "idle", name: "", hub: false, sent: 0, total: 0, error: null, again: null };
 export const useUpload = create<Upload>(() => IDLE);
 
 let running: AbortController | null = null;
@@ -66,7 +67,7 @@ export function send(files: readonly File[], columns?: Columns): Promise<Dataset
 
 export function fetchFromHub(name: string, columns?: Columns): Promise<Dataset | null> {
   const again = (named: Columns) => fetchFromHub(name, named);
-  return take({ name, state: "fetching", again }, (tell, signal) =>
+  return take({ name, hub: true, state: "fetching", again }, (tell, signal) =>
     fetchHubDataset(name, {
       columns,
       signal,

@@ -36,6 +36,16 @@ test("a value that the words do not say is put behind them", () => {
   expect(words(refused, "ko").cause).toMatch(/않았어요\. \(\.\.\/\.\.\/etc\)$/);
 });
 
+test("data of the Hub are not called a model", () => {
+  for (const code of ["no_network", "model_gated"]) {
+    const of = (field: string) =>
+      words(new ImfineError({ code, message: "…", field, value: "ann/sums" }), "ko").cause;
+    expect(of("model")).toContain("모델");
+    expect(of("data")).toContain("데이터");
+    expect(of("data")).not.toContain("모델");
+  }
+});
+
 test("a code from the future keeps the server's words", () => {
   const unknown = new ImfineError({ code: "quota", message: "the quota is used up", remedy: "wait" });
   expect(words(unknown, "ko")).toEqual({ cause: "the quota is used up", remedy: "wait" });

@@ -34,7 +34,7 @@ const { useT } = messages("errors", {
   },
 });
 
-/** code, or code.reason → [cause, remedy]; {{…}} from value, field and params. A value that is not said is put behind. */
+/** code, code.reason or code@field → [cause, remedy]; {{…}} from value, field and params. A value that is not said is put behind. */
 const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
   invalid: ["쓸 수 없는 값이에요: {{field}} = {{value}}", "값을 고쳐 다시 보내 주세요."],
   recipe: [
@@ -74,6 +74,14 @@ const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
   model_gated: [
     "이용 약관에 동의해야 받을 수 있는 모델이에요.",
     "Hugging Face의 모델 페이지에서 약관에 동의하고, HF_TOKEN을 설정한 뒤 다시 시도해 주세요.",
+  ],
+  "model_gated@data": [
+    "이용 약관에 동의해야 받을 수 있는 데이터예요.",
+    "Hugging Face의 데이터 세트 페이지에서 약관에 동의하고, HF_TOKEN을 설정한 뒤 다시 시도해 주세요.",
+  ],
+  "no_network@data": [
+    "이 컴퓨터에 없는 데이터인데, 지금은 Hugging Face Hub에 연결할 수 없어요.",
+    "인터넷 연결을 확인하거나, 가지고 있는 파일을 놓아 주세요.",
   ],
   no_network: [
     "이 컴퓨터에 없는 모델인데, 지금은 Hugging Face Hub에 연결할 수 없어요.",
@@ -154,7 +162,8 @@ function fill(text: string, error: ImfineError): string {
 }
 
 function inKorean(error: ImfineError): { cause: string; remedy: string } | null {
-  const words = KOREAN[`${error.code}.${error.params.reason}`] ?? KOREAN[error.code];
+  const { code, field, params } = error;
+  const words = KOREAN[`${code}.${params.reason}`] ?? KOREAN[`${code}@${field}`] ?? KOREAN[code];
   if (!words) return null;
   const [cause, remedy] = words;
   const unsaid = error.value !== null && error.value !== "" && !cause.includes("{{");

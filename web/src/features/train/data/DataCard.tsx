@@ -33,7 +33,7 @@ type Props = {
 export function DataCard({ kind, dataset, gone, children }: Props) {
   const t = useT();
   const client = useQueryClient();
-  const { state, name, error, again } = useUpload();
+  const { state, name, hub, error, again } = useUpload();
   const [changing, setChanging] = useState(false);
   const earlier = useQuery(datasetsQuery);
   const busy = state !== "idle" && state !== "failed";
@@ -97,7 +97,10 @@ export function DataCard({ kind, dataset, gone, children }: Props) {
       {choosing ? (
         <>
           <Drop kind={kind} first={dataset === null} over={over} onFiles={onFiles} />
-          <FromHub onTake={(id) => void take(fetchFromHub(id))} />
+          <FromHub
+            failed={hub && state === "failed" ? name : null}
+            onTake={(id) => void take(fetchFromHub(id))}
+          />
           <Earlier
             kind={kind}
             datasets={earlier.data ?? []}

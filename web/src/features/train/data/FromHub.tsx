@@ -9,12 +9,15 @@ import classes from "./Data.module.css";
 const NAME =
   /^(?:https:\/\/huggingface\.co\/datasets\/|hf:\/\/datasets\/)?([\w.-]+\/[\w.-]+(?:@[\w.-]+)?(?:\/[\w./ +-]+)?)\/?$/;
 
-export function FromHub({ onTake }: { onTake: (name: string) => void }) {
+/** `failed`: the name that could not be had, to be mended. */
+type Props = { failed: string | null; onTake: (name: string) => void };
+
+export function FromHub({ failed, onTake }: Props) {
   const t = useT();
-  const [typed, setTyped] = useState("");
+  const [typed, setTyped] = useState(failed ?? "");
   const [wrong, setWrong] = useState(false);
   return (
-    <details className={classes.details}>
+    <details className={classes.details} open={failed !== null}>
       <summary>{t("data.hub")}</summary>
       <form
         className={classes.hub}
