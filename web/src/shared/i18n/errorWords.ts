@@ -140,6 +140,10 @@ const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
   unauthorized: ["토큰이 없거나 맞지 않아요.", "`imfine up`이 알려 준 주소로 다시 들어와 주세요."],
   too_many_tries: ["틀린 토큰을 너무 여러 번 넣었어요.", "잠시 기다렸다가 다시 넣어 주세요."],
   forbidden: ["허용되지 않은 주소에서 온 요청이에요.", "서버를 켠 컴퓨터의 주소로 들어왔는지 확인해 주세요."],
+  "too_large@data": [
+    "데이터가 서버가 받는 크기를 넘어요.",
+    "owner/name/폴더처럼 폴더까지 적어 일부만 받거나, 서버에서 imfine train으로 학습해 주세요.",
+  ],
   too_large: ["보낸 내용이 너무 커요.", "내용을 줄여 다시 보내 주세요."],
   unavailable: ["서비스 일부가 잠시 자리를 비웠어요.", "잠시 뒤에 다시 시도해 주세요."],
   setup: ["이 컴퓨터에 필요한 것이 빠져 있어요.", "`imfine doctor`를 실행하면 무엇이 빠졌는지 알려 줘요."],
