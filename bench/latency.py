@@ -41,12 +41,14 @@ TEXT: dict[str, Any] = {
     "top": 5,
 }
 PICTURES = {"model": "emoji-diffusion", "prompt": "a red apple", "image": {"steps": 20, "seed": 5}}
+IMFINE = [sys.executable, "-c", "from imfine.cli import main; main()"]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 @contextlib.contextmanager
 def running() -> Iterator[str]:
-    """The address of an `imfine up`; the starter has answered once."""
+    """The address of an `imfine up` with the starter warm."""
+    subprocess.run([*IMFINE, "pull", TEXT["model"]], check=True, stdout=subprocess.DEVNULL)
     with tempfile.TemporaryDirectory(prefix="imfine-bench-") as home, socket.socket() as door:
         starter = Path(home) / "models" / TEXT["model"]
         starter.parent.mkdir()
@@ -54,9 +56,8 @@ def running() -> Iterator[str]:
         door.bind(("127.0.0.1", 0))
         port = door.getsockname()[1]
         door.close()
-        command = [sys.executable, "-c", "from imfine.cli import main; main()", "up", "--home", home]
         process = subprocess.Popen(
-            [*command, "--port", str(port)],
+            [*IMFINE, "up", "--home", home, "--port", str(port)],
             env={**os.environ, "IMFINE_TOKEN": TOKEN},
             stdout=subprocess.PIPE,
             text=True,
