@@ -15,6 +15,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
 from bench.harness import Pair, in_turns, line
+from bench.shapes import STARTERS, sd15
 from imfine.core.events import Picture, PictureResult, Preview
 from imfine.core.image.generate import ImageRequest, ImageSampling, Lane, generate
 from imfine.core.image.kept import Kept
@@ -23,8 +24,8 @@ from imfine.core.models.load_image import LoadedImageModel
 from imfine.core.recipe import Recipe
 
 PROMPT, SEED = "a red apple", 5
-TUNED = Recipe(attn=1.1, mlp=0.95)
-STARTER = Path(__file__).parents[1] / "starters" / "emoji-diffusion"
+BOTH = (Lane("base"), Lane("tuned", Recipe(attn=1.1, mlp=0.95)))
+STARTER = STARTERS / "emoji-diffusion"
 
 
 def loaded(path: Path) -> LoadedImageModel:
@@ -33,7 +34,7 @@ def loaded(path: Path) -> LoadedImageModel:
 
 def ours(model: Any, lanes: tuple[Lane, ...], steps: int, *, previews: bool = False) -> Callable[[], None]:
     """Every lane's pictures and their measures, with nothing kept."""
-    sampling = ImageSampling(steps=steps, guidance=3.0, seed=SEED, previews=previews)
+    sampling = ImageSampling(steps=steps, scheduler="ddim", guidance=3.0, seed=SEED, previews=previews)
 
     def work() -> None:
         events = list(generate(replace(model, kept=Kept()), ImageRequest(lanes, PROMPT, sampling)))
@@ -63,8 +64,8 @@ def moved(model: Any, steps: int) -> Callable[[], None]:
 def theirs(model: Any, steps: int) -> Callable[[], None]:
     """diffusers' pipeline over a copy of the weights."""
     pipe = StableDiffusionPipeline(
-        unet=copy.deepcopy(model.unet),
-        vae=copy.deepcopy(model.vae),
+        unet=copy.deepcopy(model.unet).to(memory_format=torch.contiguous_format),
+        vae=copy.deepcopy(model.vae).to(memory_format=torch.contiguous_format),
         text_encoder=copy.deepcopy(model.text_encoders[0]),
         tokenizer=model.tokenizers[0],
         scheduler=DDIMScheduler.from_config(model.scheduler_config),
@@ -98,23 +99,42 @@ def after_a_move(model: Any, steps: int, n: int) -> tuple[float, float]:
     return statistics.median(first[1:]), statistics.median(last[1:])  # the first also paints the original
 
 
+def tell(name: str, pair: Pair, wanted: str) -> None:
+    print(line(name, pair, wanted=wanted, invert=True), flush=True)
+
+
+def headed(model: str, dtype: str, steps: int) -> None:
+    print(f"{model}, {dtype}, {steps} steps, {torch.get_num_threads()} threads\n")
+    print(
+        "| what | ours | theirs | ratio (least–most) | wanted | pairs |\n|---|---|---|---|---|---|",
+        flush=True,
+    )
+
+
+def of_sd15(steps: int, n: int) -> None:
+    """Its shape, 512 × 512: a call takes half a minute and more, so only what matters most."""
+    headed("Stable Diffusion 1.5's shape", "bfloat16", steps)
+    model = sd15()
+    pair = in_turns(ours(model, BOTH, steps), theirs(model, steps), n)
+    tell("original and tuned: time, in diffusers calls", pair, "≤ 2.05")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=STARTER)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("-n", type=int, default=7, help="pairs")
+    parser.add_argument("--sd-1.5", action="store_true", dest="sd15", help="its shape, with random weights")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("-n", type=int, help="pairs")
     args = parser.parse_args()
-    n, steps = args.n, args.steps
+    if args.sd15:
+        of_sd15(args.steps or 4, args.n or 3)
+        return
+    n, steps = args.n or 7, args.steps or 20
 
     model, untuned = loaded(args.model), loaded(args.model)  # `untuned` never sees a recipe
     pipeline = theirs(untuned, steps)
-    base, both = (Lane("base"),), (Lane("base"), Lane("tuned", TUNED))
-
-    def tell(name: str, pair: Pair, wanted: str) -> None:
-        print(line(name, pair, wanted=wanted, invert=True), flush=True)
-
-    print(f"{args.model.name}, float32, {steps} steps, {torch.get_num_threads()} threads\n")
-    print("| what | ours | theirs | ratio (least–most) | wanted | pairs |\n|---|---|---|---|---|---|")
+    base, both = BOTH[:1], BOTH
+    headed(args.model.name, "float32", steps)
     tell("one lane: time, in diffusers calls", in_turns(ours(untuned, base, steps), pipeline, n), "–")
     tell(
         "original and tuned: time, in diffusers calls",

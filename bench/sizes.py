@@ -15,51 +15,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from torch import nn
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
-    CLIPTextConfig,
-    CLIPTextModel,
-    CLIPTokenizer,
 )
 
+from bench.shapes import STARTERS, filled, sd15, shared
 from imfine.core import memory
-from imfine.core.equalizer import Equalizer
 from imfine.core.events import Event, Phase
 from imfine.core.families import ImageLayout, TextLayout, layout
 from imfine.core.image.generate import ImageSampling, compare
-from imfine.core.models.catalog import find
 from imfine.core.models.diffusion_configs import SD15
 from imfine.core.models.known import KNOWN
 from imfine.core.models.load import LoadedModel
-from imfine.core.models.load_image import LoadedImageModel
 from imfine.core.models.packed import pack
 from imfine.core.sampling import Sampling
-from imfine.settings import settings
 
-STARTERS = Path(__file__).parents[1] / "starters"
 TEXT = {"gpt2": "openai-community/gpt2", "llama-2-7b": "meta-llama/Llama-2-7b-hf"}
 MODELS = (*TEXT, "sd-1.5")
 TOKENS = 32
-
-
-def filled(module: nn.Module) -> nn.Module:
-    """Off the meta device, with small random weights."""
-    module = module.to(torch.bfloat16).to_empty(device="cpu").eval().requires_grad_(False)
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        if tensor.is_floating_point():
-            tensor.fill_(1.0) if "norm" in name and name.endswith("weight") else tensor.uniform_(-0.02, 0.02)
-        else:
-            tensor.copy_(torch.arange(tensor.numel()).view(tensor.shape))
-    return module
 
 
 def text(name: str) -> Iterator[Event | int]:
@@ -95,41 +74,8 @@ def pictures() -> Iterator[Event | int]:
     assert isinstance(where, ImageLayout)
     known = next(each for each in KNOWN if each.config is SD15)
     yield memory.needed(known.parameters, where, "bfloat16")
-    with torch.device("meta"):
-        empty = {
-            "unet": UNet2DConditionModel.from_config(SD15["unet"]),
-            "vae": AutoencoderKL.from_config(SD15["vae"]),
-            "text_encoder": CLIPTextModel(CLIPTextConfig(**SD15["text_encoder"])),
-        }
-    parts = nn.ModuleDict({part: filled(module) for part, module in empty.items()})
-    assert sum(p.numel() for p in parts.parameters()) == known.parameters
-    model = LoadedImageModel(
-        **shared(where, parts),
-        dtype="bfloat16",
-        unet=parts["unet"],
-        vae=parts["vae"],
-        text_encoders=(parts["text_encoder"],),
-        tokenizers=(CLIPTokenizer.from_pretrained(str(STARTERS / "emoji-diffusion" / "tokenizer")),),
-        scheduler_config=SD15["scheduler"],
-        fingerprints={},
-    )
     sampling = ImageSampling(steps=2, scheduler="ddim", seed=5)
-    yield from compare(model, "a red apple", attn=1.1, sampling=sampling)
-
-
-def shared(where: Any, module: nn.Module) -> dict[str, Any]:
-    card = find("emoji-diffusion" if where.kind == "image" else "gpt2-classics", settings(), any_folder=True)
-    equalizer = Equalizer(module, where)
-    return {
-        "id": "random",
-        "revision": "none",
-        "device": "cpu",
-        "layout": where,
-        "equalizer": equalizer,
-        "checksum": "",
-        "card": card,
-        "path": STARTERS,
-    }
+    yield from compare(sd15(), "a red apple", attn=1.1, sampling=sampling)
 
 
 @contextmanager

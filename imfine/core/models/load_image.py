@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
@@ -29,6 +30,7 @@ from imfine.core.models.weights import INDEX, broken, read_json, weight_files
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
 
+LARGE = 256  # pixels a side
 CLASSES: dict[str, Any] = {
     "UNet2DConditionModel": UNet2DConditionModel,
     "AutoencoderKL": AutoencoderKL,
@@ -88,7 +90,9 @@ def read_pictures(
     modules: dict[str, nn.Module] = {}
     for part, name in ((part, index[part][1]) for part in sizes):
         yield Phase("loading", sum(sizes[each] for each in modules), sum(sizes.values()))
-        modules[part] = read_part(folder / part, CLASSES[name], dtype).to(device)
+        modules[part] = laid_out(
+            read_part(folder / part, CLASSES[name], dtype).to(device), layout.sample_size
+        )
     yield Phase("loading", sum(sizes.values()), sum(sizes.values()))
     together = nn.ModuleDict(modules)
     apply_norm_eps(together, layout)
@@ -112,6 +116,14 @@ def read_pictures(
         path=folder,
         settings=settings,
     )
+
+
+def laid_out(module: nn.Module, pixels: int) -> nn.Module:
+    """A UNet or VAE with its weights as convolutions of large pictures want them: a tenth to a sixth quicker
+    there. A UNet of small ones (`pixels` a side) stays as it is, or it would be a tenth slower."""
+    if isinstance(module, UNet2DConditionModel) and pixels < LARGE:
+        return module
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def read_tokenizers(folder: Path) -> tuple[CLIPTokenizer, ...]:
