@@ -9,7 +9,8 @@ waiting for a word that nobody will read. What was broken off is begun again wit
 
 A step yields each request's events in order: tokens … lane_end (per lane) … measures (per lane) … result.
 Where one request goes wrong an ImfineError stands in the place of its result, and its neighbours go on. The
-original's kept answers cost no row. Knows no thread, no queue, and not how a token is chosen.
+original's kept answers cost no row. They are long, so they come after the first new token, not before it.
+Knows no thread, no queue, and not how a token is chosen.
 """
 
 from __future__ import annotations
@@ -89,11 +90,12 @@ class Decoder:
             PromptTooLong: a prompt that fills the context window.
             OutOfMemory: the keys and values of so many lanes and tokens do not fit.
         """
-        opened, events = open_request(self.model, request_id, request, self._limits)
-        self._tell(opened, events)
+        opened, notices = open_request(self.model, request_id, request, self._limits)
+        self._tell(opened, notices)
         if opened.rows:
             self._waiting.append(opened)
         else:
+            self._tell(opened, opened.kept_answers())
             self._finishing.append((opened, finish(self.model, opened)))
 
     @torch.inference_mode()
@@ -108,6 +110,8 @@ class Decoder:
         def urgent() -> bool:  # never twice in a row
             return not self._was_broken_off and breaks_off(None)
 
+        for opened in dict.fromkeys(opened for opened, _ in self._batch):
+            self._tell(opened, opened.kept_answers())
         if self._waiting:
             opened = self._waiting.popleft()
             with may_break_off(lambda: breaks_off(opened.id)):
@@ -134,6 +138,7 @@ class Decoder:
         ]
         for opened in {opened for opened, _ in self._batch} | set(self._waiting):
             if opened.id == request_id:
+                events += opened.kept_answers()
                 for row in opened.rows:
                     events += [*row.break_off(), *opened.ends(row.answer)]
         self._forget(request_id)
@@ -217,6 +222,7 @@ class Decoder:
         self._tell(opened, opened.ends(row.answer))
         opened.keep(self.model.kept, row.answer)
         if not opened.rows:
+            self._tell(opened, opened.kept_answers())
             self._finishing.append((opened, finish(self.model, opened)))
 
     def _fail(self, opened: Opened, error: ImfineError) -> None:

@@ -33,6 +33,7 @@ class Opened:
         self.seed = secrets.randbelow(2**32) if request.sampling.seed is None else request.sampling.seed
         self.answers: list[Answer] = []
         self.rows: list[Row] = []  # whose answers are not whole yet
+        self.kept: list[Answer] = []  # of the original, whole and not told yet
         self.failed = False
         self.prefill_s = self.decode_s = self.first_token_ms = 0.0
         self._keys: dict[Answer, Hashable] = {}  # under which an answer of the original is kept
@@ -68,6 +69,14 @@ class Opened:
             for lane in self.lanes_of(answer)
         ]
 
+    def kept_answers(self) -> list[Event]:
+        """The kept answers, once."""
+        events: list[Event] = []
+        for answer in self.kept:
+            events += [*answer.tokens(self.lanes_of(answer)), *self.ends(answer)]
+        self.kept = []
+        return events
+
     def first_ms(self, answer: Answer) -> float:
         return self._first_ms[answer]
 
@@ -88,7 +97,7 @@ class Opened:
 def open_request(
     model: LoadedModel, request_id: str, request: TextRequest, limits: Limits
 ) -> tuple[Opened, list[Event]]:
-    """Checks and tokenises a request; what can be told of it before any forward."""
+    """Checks and tokenises a request; its notices."""
     sampling = request.sampling
     check_lanes(request.lanes)
     opened = Opened(request_id, request)
@@ -111,7 +120,8 @@ def open_request(
         Row(answer, opened.lanes_of(answer), sampling.with_seed(opened.seed), model.tokenizer, limits)
         for answer in new
     ]
-    return opened, [*_notices(model, opened, encoded), *_told_again(opened)]
+    opened.kept = [answer for answer in distinct.values() if answer.kept]
+    return opened, _notices(model, opened, encoded)
 
 
 def _encode(model: LoadedModel, prompt: Prompt, *, raw: bool) -> tuple[int, ...]:
@@ -141,14 +151,6 @@ def _answer(model: LoadedModel, opened: Opened, lane: Lane, ids: tuple[int, ...]
         return found.again()
     opened._keys[answer] = key
     return answer
-
-
-def _told_again(opened: Opened) -> list[Event]:
-    events: list[Event] = []
-    for answer in dict.fromkeys(opened.answers):
-        if answer.kept:
-            events += [*answer.tokens(opened.lanes_of(answer)), *opened.ends(answer)]
-    return events
 
 
 def _notices(model: LoadedModel, opened: Opened, encoded: dict[Prompt, tuple[int, ...]]) -> list[Event]:

@@ -171,9 +171,10 @@ def test_the_originals_answer_is_kept_and_told_again():
     )
     assert [lane.metrics["kept"] for lane in first[-1].lanes] == [False, False]
     assert [lane.metrics["kept"] for lane in again[-1].lanes] == [True, False]
-    assert again[0].ids == first[-1].lanes[0].token_ids  # all of it, at once
-    assert len(again[0].top) == len(again[0].ids)
-    assert isinstance(again[1], LaneEnd)
+    assert (again[0].lane, len(again[0].ids)) == (1, 1)  # what is long does not hold up the first new token
+    assert again[1].ids == first[-1].lanes[0].token_ids  # all of it, at once
+    assert len(again[1].top) == len(again[1].ids)
+    assert (again[2].lane, type(again[2])) == (0, LaneEnd)
     assert again[-1].lanes[0].text == first[-1].lanes[0].text
     assert again[-1].checksum["verified"]
     for other in (
