@@ -88,7 +88,7 @@ def adapter(model: LoadedModel, rank: int = 8) -> Any:
         for name, _ in band.matrices:
             out, into = model.module.get_submodule(name).weight.shape
             down, up = torch.randn(rank, into), torch.randn(rank, out)
-            changes[name] = Change(down.to(model.module.dtype), up.to(model.module.dtype), 1e-6)
+            changes[name] = Change(down, up, 1e-6)
     nbytes = sum(change.down.nbytes + change.up.nbytes for change in changes.values())
     return SimpleNamespace(changes=changes, delta=None, nbytes=nbytes, stamp=(), whole=False)
 

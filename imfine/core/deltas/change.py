@@ -38,6 +38,9 @@ def read(info: TensorInfo) -> Tensor:
     return tensor
 
 
+LOW_RANK = torch.float32  # as in peft; and bfloat16's addmm is six times slower on a processor
+
+
 def change_of(
     delta: Delta, name: str, module: nn.Module, dtype: torch.dtype, original: Original, *, whole: bool
 ) -> Change:
@@ -65,12 +68,13 @@ def change_of(
         product = _product(module, placed(weight), bias)
     if pair is None or pair.a is None or pair.b is None or pair.magnitude is not None:
         return Change(end=product, shift=shift)
-    down, up = placed(read(pair.a)), placed(read(pair.b))
+    down, up = read(pair.a), read(pair.b)
     if isinstance(module, nn.Conv2d):
-        down = down.reshape(-1, *module.weight.shape[1:])  # (r, in, kh, kw)
-        up = up.reshape(*up.shape[:2], 1, 1)
+        down = placed(down).reshape(-1, *module.weight.shape[1:])  # (r, in, kh, kw)
+        up = placed(up).reshape(*up.shape[:2], 1, 1)
     else:
         down, up = down.flatten(1), up.flatten(1).t().contiguous()  # (r, in), (r, out)
+        down, up = down.to(device, LOW_RANK), up.to(device, LOW_RANK)
     return Change(down, up, pair.scale, product, shift)
 
 

@@ -26,7 +26,7 @@ Strengths = tuple[float, ...]  # δ of each row
 class Change:
     """One module's ΔW in memory: up · down · scale, or `end`, or both.
 
-    down, up    (r, in, …) and (r, out); of a convolution (out, r, 1, 1)
+    down, up    (r, in) and (r, out) in float32; of a convolution (r, in, …) and (out, r, 1, 1) in its dtype
     end         x -> W′x + b′, as the trained model computes it
     shift       (out,) float32: b′ − b₀
     """
@@ -94,13 +94,12 @@ class Turned:
         if isinstance(module, nn.Conv2d):
             h = functional.conv2d(x, down, None, module.stride, module.padding, module.dilation)
             return y + functional.conv2d(self._gained(h, module), up)
-        h, alpha = functional.linear(x, down), 1.0  # (B, …, R)
+        h, alpha = functional.linear(x.to(down.dtype), down), 1.0  # (B, …, R)
         if isinstance(self.gains, float):
             alpha = self.gains
         else:
             h = self._gained(h, module)
-        flat = torch.addmm(y.reshape(-1, y.shape[-1]), h.reshape(-1, h.shape[-1]), up, alpha=alpha)
-        return flat.view(y.shape)
+        return y.add_(torch.matmul(h, up), alpha=alpha)  # y is this product's own; rounded once
 
     def _gained(self, h: Tensor, module: nn.Module) -> Tensor:
         gains = self.gains if isinstance(self.gains, float) else spread(self.gains, h, module)

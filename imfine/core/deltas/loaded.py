@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from imfine.core import memory
-from imfine.core.deltas.change import change_of, read
+from imfine.core.deltas.change import LOW_RANK, change_of, read
 from imfine.core.deltas.found import Delta, deltas_of, modules_of, named_delta
 from imfine.core.deltas.live import Change
 from imfine.core.events import Phase
@@ -120,14 +120,15 @@ def need(delta: Delta, dtype: torch.dtype, *, whole: bool) -> int:
 
 def _need_of(delta: Delta, name: str, dtype: torch.dtype, *, whole: bool) -> int:
     pair, end = delta.pairs.get(name), delta.ends.get(name)
-    numbers = 0
+    numbers = small = 0
     if pair is not None and pair.a is not None and pair.b is not None:
-        numbers += pair.a.size + pair.b.size
+        low_rank = LOW_RANK if len(pair.a.shape) == 2 else dtype  # a convolution's stay as the model's are
+        small = (pair.a.size + pair.b.size) * low_rank.itemsize
         if pair.magnitude is not None:
             numbers += pair.a.size * pair.b.size // pair.a.shape[0] ** 2  # W′
     if end is not None and (pair is None or whole):
         numbers += end.weight.size
-    return numbers * dtype.itemsize
+    return small + numbers * dtype.itemsize
 
 
 def _make_room(model: Model, delta: Delta, whole: bool, in_use: Collection[str]) -> None:
