@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Bytes are named by their argument: a zip made in passing holds the time, and each process makes its own."""
+    """Bytes are named by their argument: a zip made in passing holds the time, which processes differ in."""
     return argname if isinstance(val, bytes) else None
 
 

@@ -22,6 +22,7 @@ from imfine.core.train.picture_lesson import PictureLesson
 from imfine.core.train.picture_samples import latents_of
 from imfine.core.train.plan import Plan
 from imfine.core.train.prepared import AnyLearner
+from imfine.core.train.told import of_the_captions
 
 PRIOR = "prior.safetensors"
 
@@ -52,7 +53,11 @@ def opened(  # noqa: PLR0917
     accelerator.wait_for_everyone()
     if plan.prior is not None:
         prior = load_file(folder.parent / PRIOR)["latents"]
-    lesson: Lesson = PictureLesson(learner, tokenizers, Latents(folder), prior, folder.parent)
+    latents = Latents(folder)
+    if accelerator.is_main_process:
+        _, held_out = data.split(plan.seed, plan.eval_share)
+        yield from of_the_captions(latents.captions, tokenizers, list(held_out), plan)
+    lesson: Lesson = PictureLesson(learner, tokenizers, latents, prior, folder.parent)
     yield learner, lesson
 
 

@@ -1,6 +1,6 @@
 """What a person should know of the data before a run learns from it: notices, none of which stops it.
 
-Knows the rows' tokens and the split, no loop.
+Knows the rows' tokens, the pictures' captions and the split, no loop.
 """
 
 from __future__ import annotations
@@ -26,12 +26,7 @@ def of_the_split(
     rows = len(tokens)
     measured = [row for row in held_out if tokens.lengths[row]]
     if plan.eval_share and not measured:
-        yield Notice(
-            "nothing_held_out",
-            f"of {rows:,} {'row' if rows == 1 else 'rows'} none is left to measure with: the run learns by "
-            "heart, and no held-out loss tells how far",
-            {"rows": rows},
-        )
+        yield _nothing_held_out(rows, "row")
     if repeats := repeated(tokens, learn, measured):
         yield Notice(
             "held_out_repeats",
@@ -46,6 +41,32 @@ def of_the_split(
             "raise the length to learn it too",
             {"full": full, "rows": rows, "length": length},
         )
+
+
+def of_the_captions(
+    captions: Sequence[str], tokenizers: Sequence[Any], held_out: Sequence[int], plan: Plan
+) -> Iterator[Notice]:
+    """Pictures that leave none to measure with, or whose captions no text encoder reads to their end."""
+    if plan.eval_share and not held_out:
+        yield _nothing_held_out(len(captions), "picture")
+    window = min(tokenizer.model_max_length for tokenizer in tokenizers)
+    sizes = [len(tokenizers[0](each, truncation=False, verbose=False).input_ids) for each in captions]
+    if cut := sum(size > window for size in sizes):
+        yield Notice(
+            "captions_cut",
+            f"the captions of {cut:,} of {len(captions):,} pictures are longer than the {window - 2} tokens "
+            "that the model reads: their ends are not learned",
+            {"cut": cut, "rows": len(captions), "window": window - 2},
+        )
+
+
+def _nothing_held_out(rows: int, of: str) -> Notice:
+    return Notice(
+        "nothing_held_out",
+        f"of {rows:,} {of if rows == 1 else f'{of}s'} none is left to measure with: the run learns by "
+        "heart, and no held-out loss tells how far",
+        {"rows": rows},
+    )
 
 
 def of_the_language(data: Data, tokens: Tokens, tokenizer: Any, local: Local, name: str) -> Iterator[Notice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from training import Source, curve, losses, result
 
+from imfine.core.events import Notice
 from imfine.core.train.events import Evaluated, SampledPicture, TrainEvent
 from imfine.core.train.loop import train
 from imfine.core.train.plan import Plan
@@ -121,6 +123,17 @@ def test_other_ways_of_computing(kind, changes, small, pictures, tmp_path):
             small[kind], pictures, tmp_path / "plain", plan(blocks=("M00", "TE"), samples=("thing 2",))
         )
         assert losses(events) == pytest.approx(losses(plain), rel=1e-5)
+
+
+def test_captions_that_are_cut_and_a_lack_of_pictures_to_measure_with_are_told(small, tmp_path):
+    one = Pictures(tmp_path / "one", count=1)
+    one._rows[0] = replace(one.row(0), caption="a very long caption " * 40)
+    told = {e.code: e for e in run(small["sd1"], one, tmp_path / "a", plan(steps=1)) if isinstance(e, Notice)}
+    assert told.keys() == {"nothing_held_out", "captions_cut"}
+    assert (told["captions_cut"].params["cut"], told["captions_cut"].params["rows"]) == (1, 1)
+    assert "of 1 picture none is left" in told["nothing_held_out"].message
+    many = run(small["sd1"], Pictures(tmp_path / "many"), tmp_path / "b", plan(steps=1))
+    assert not any(isinstance(event, Notice) for event in many)
 
 
 def paint(pipeline: Any) -> np.ndarray:

@@ -511,6 +511,16 @@ const en = {
   },
   notice: {
     rows_left_out: "{{left_out}} of {{rows}} examples have nothing to learn and are left out.",
+    rows_full:
+      "{{full}} of {{rows}} examples fill all {{length}} tokens: what is longer is cut off. Raise the length to learn it too.",
+    captions_cut:
+      "The captions of {{cut}} of {{rows}} pictures are longer than the {{window}} tokens that the model reads: their ends are not learned.",
+    nothing_held_out:
+      "With so few examples ({{rows}}) none is left to measure with: it learns by heart, and no number tells how far.",
+    held_out_repeats:
+      "{{repeats}} of the {{held_out}} held-back examples are also learned from, word for word: their loss tells what is known by heart, not what was understood.",
+    language:
+      "{{model}} does not know Korean, and most examples are Korean: it would have to learn the language first, from far more of them. {{offer}} knows Korean.",
     checkpoint_passed_over: "A checkpoint was not whole; it goes on from step {{step}}.",
   },
   result: {
@@ -1010,6 +1020,16 @@ const ko = {
   },
   notice: {
     rows_left_out: "예시 {{rows}}개 중 {{left_out}}개는 배울 것이 없어서 뺐어요.",
+    rows_full:
+      "예시 {{rows}}개 중 {{full}}개가 {{length}}토큰을 꽉 채워요. 더 긴 부분은 잘려요. 그것도 배우게 하려면 길이를 늘리세요.",
+    captions_cut:
+      "그림 {{rows}}장 중 {{cut}}장의 설명이 모델이 읽는 {{window}}토큰보다 길어요. 뒷부분은 배우지 않아요.",
+    nothing_held_out:
+      "예시가 너무 적어서({{rows}}개) 재는 데 남겨 둘 것이 없어요. 그대로 외우게 되는데, 얼마나 외웠는지는 알 수 없어요.",
+    held_out_repeats:
+      "남겨 둔 예시 {{held_out}}개 중 {{repeats}}개는 배우는 예시와 똑같아요. 그 손실은 이해한 정도가 아니라 외운 정도를 보여 줘요.",
+    language:
+      "{{model}} 모델은 한국어를 모르는데 예시는 대부분 한국어예요. 말부터 배워야 해서 예시가 훨씬 많이 필요해요. {{offer}} 모델은 한국어를 알아요.",
     checkpoint_passed_over: "온전하지 않은 저장 지점이 있어서 {{step}}스텝부터 이어서 해요.",
   },
   result: {

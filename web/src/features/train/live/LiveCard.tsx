@@ -264,7 +264,15 @@ function Failure({ kind, course }: PartProps) {
   );
 }
 
-const NOTICES = ["rows_left_out", "checkpoint_passed_over"] as const;
+const NOTICES = [
+  "rows_left_out",
+  "rows_full",
+  "captions_cut",
+  "nothing_held_out",
+  "held_out_repeats",
+  "language",
+  "checkpoint_passed_over",
+] as const;
 
 function Notices({ course }: { course: Course }) {
   const t = useT();
