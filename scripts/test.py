@@ -1,7 +1,8 @@
 """Runs every suite of tests in a ready checkout; its last line counts them all. `make test` runs it.
 
-A suite writes a JUnit report; what it prints goes to the terminal. A static check counts as one test.
-Knows how each suite is started, not what it tests.
+A suite writes a JUnit report. A static check counts as one test. What needs one core only runs two at a time,
+and is printed when it is through; the others use every core, and print as they go. Knows how each suite is
+started, not what it tests.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import services
 from commands import VENV
@@ -37,41 +40,55 @@ class Count(NamedTuple):
     skipped: int = 0
 
 
+JUNIT = ["--reporter=junit", "--outputFile={report}"]
 CHECKS = [
+    Suite("types", ["mypy"]),  # the longest first
     Suite("format", ["ruff", "format", "--check", "."]),
     Suite("lint", ["ruff", "check", "."]),
-    Suite("types", ["mypy"]),
     Suite("types of the scripts", ["mypy", "scripts/setup.py", "scripts/test.py", "scripts/lock.py"]),
     Suite("import directions", ["lint-imports"]),
     Suite("web/openapi.json is what the server says", ["sh", "-c", DRIFT]),
     Suite("web: types, lint, generated types", ["npm", "run", "--silent", "check"], WEB),
+    Suite("browsers: types", ["npx", "tsc"], WEB / "e2e"),
+    Suite("web", ["npx", "vitest", "run", "--reporter=default", *JUNIT], WEB),
 ]
-WEB_UNIT = Suite("web", ["npx", "vitest", "run", "--reporter=default", "--reporter=junit"], WEB)
-WEB_UNIT.command.append("--outputFile={report}")
-# A process a core, each with one thread; the memory is what more than eight would lack.
-PARALLEL = ["--numprocesses=logical", "--maxprocesses=8", "--dist=worksteal"]
+# Processes of one thread each, as many as tests/conftest.py says; memory is what more than eight would lack.
+PARALLEL = ["--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal"]
 PYTEST = ["env", "OMP_NUM_THREADS=1", "pytest", *PARALLEL, "--junitxml={report}"]
-FAST = [Suite("python", [*PYTEST, "-m", "not slow"]), WEB_UNIT]
+FAST = [Suite("python", [*PYTEST, "-m", "not slow"])]
 WHOLE = [
     Suite("python", PYTEST),
-    WEB_UNIT,
     Suite("python, on RabbitMQ and MariaDB", [*PYTEST, "--backend=services"], ROOT, True),
-    Suite("browsers: types", ["npx", "tsc"], WEB / "e2e"),
     Suite("browsers", ["env", "REPORT={report}", "npm", "test", "--silent"], WEB / "e2e"),
 ]
+SIDE_BY_SIDE = 2
 
 
-def run(suite: Suite, environment: dict[str, str]) -> Count:
+def run(suite: Suite, environment: dict[str, str], into: TextIO | None = None) -> Count:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [word.format(report=report) for word in suite.command]
-        code = subprocess.run(command, cwd=suite.folder, env=environment).returncode
+        said = subprocess.run(command, cwd=suite.folder, env=environment, stdout=into, stderr=into)
         if command == suite.command:
-            return Count(failed=1) if code else Count(passed=1)
+            return Count(failed=1) if said.returncode else Count(passed=1)
         count = read(report) if report.exists() else Count()
-    if (code or not count.passed) and not count.failed:  # it broke before or beside its tests
+    if (said.returncode or not count.passed) and not count.failed:  # it broke before or beside its tests
         return count._replace(failed=1)
     return count
+
+
+def run_side_by_side(suites: Sequence[Suite], environment: dict[str, str]) -> dict[str, Count]:
+    def quietly(suite: Suite) -> Count:
+        began = time.monotonic()
+        with tempfile.TemporaryFile("w+") as said:
+            count = run(suite, environment, said)
+            said.seek(0)
+            text = f"\n── {suite.name} ".ljust(60, "─") + "\n" + said.read()
+        print(f"{text}   {time.monotonic() - began:.0f} s", flush=True)
+        return count
+
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        return dict(zip((suite.name for suite in suites), pool.map(quietly, suites), strict=True))
 
 
 def read(report: Path) -> Count:
@@ -100,8 +117,8 @@ def run_on_services(suite: Suite, environment: dict[str, str]) -> Count:
 def main() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("IMFINE_")}
     environment["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    counts: dict[str, Count] = {}
-    for suite in CHECKS + (WHOLE if "--whole" in sys.argv else FAST):
+    counts = run_side_by_side(CHECKS, environment)
+    for suite in WHOLE if "--whole" in sys.argv else FAST:
         print(f"\n── {suite.name} ".ljust(60, "─"), flush=True)
         began = time.monotonic()
         counts[suite.name] = (run_on_services if suite.on_services else run)(suite, environment)

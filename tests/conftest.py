@@ -33,6 +33,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if wanted(item)]
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process a core and half as many more: many tests wait, for a lease or a process that is nice."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes are named by their argument: a zip made in passing holds the time, which processes differ in."""
     return argname if isinstance(val, bytes) else None

@@ -265,9 +265,9 @@ def test_a_broken_list_is_named_by_line(tmp_path: Path, data: str, line: int) ->
 
 
 def test_a_list_is_read_piece_by_piece(tmp_path: Path) -> None:
-    records = [{"text": "x" * (i * 1000)} for i in range(1, 900)]
+    records = [{"text": "x" * (i * 1000)} for i in range(1, 900, 8)]
     for indent in (None, 2):
-        assert len(rows(given(tmp_path, "d.json", json.dumps(records, indent=indent)))) == 899
+        assert len(rows(given(tmp_path, "d.json", json.dumps(records, indent=indent)))) == len(records)
 
 
 @pytest.mark.parametrize(
