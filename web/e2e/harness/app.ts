@@ -14,6 +14,7 @@ const TOKEN = "a-token-for-the-end-to-end-tests";
 const START_MS = 60_000;
 
 export class App {
+  readonly headers = { authorization: `Bearer ${TOKEN}` };
   readonly home = mkdtempSync(join(tmpdir(), "imfine-e2e-"));
   port = 0;
   /** With the one-time token, as printed by `imfine up`. */
@@ -89,7 +90,7 @@ export class App {
   async api<T>(path: string, body?: unknown): Promise<T> {
     const answer = await fetch(this.url + path, {
       method: body === undefined ? "GET" : "POST",
-      headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+      headers: { ...this.headers, "content-type": "application/json" },
       body: body === undefined ? null : JSON.stringify(body),
     });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
