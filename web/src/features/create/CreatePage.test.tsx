@@ -417,6 +417,38 @@ it("a delta is laid out, turned, drawn layer by layer, taken away and undone", a
   expect(await screen.findByRole("slider", { name: "pirate" })).toHaveAttribute("aria-valuenow", "0.75");
 });
 
+it("the slider kept at hand where the knobs are scrolled away is the last touched, a delta too", async () => {
+  let scrolledAway = () => {};
+  vi.stubGlobal(
+    "IntersectionObserver",
+    class {
+      constructor(told: (entries: unknown[]) => void) {
+        scrolledAway = () => told([{ isIntersecting: false, boundingClientRect: { top: -500 } }]);
+      }
+      observe() {}
+      disconnect() {}
+    },
+  );
+  serve();
+  const user = userEvent.setup();
+  show();
+  await ready();
+  act(() => scrolledAway());
+  const atHand = () => within(screen.getByRole("region", { name: "Last touched" })).getByRole("slider");
+  expect(atHand()).toHaveAccessibleName("ATTN");
+  await user.click(screen.getByRole("button", { name: "Add a delta" }));
+  await user.click(await screen.findByRole("menuitem", { name: /pirate/ }));
+  expect(atHand()).toHaveAccessibleName("pirate");
+  const [knob] = screen.getAllByRole("slider", { name: "MLP" });
+  if (knob) fireEvent.keyDown(knob, { key: "PageUp" });
+  expect(atHand()).toHaveAccessibleName("MLP");
+  const [delta] = screen.getAllByRole("slider", { name: "pirate" });
+  if (delta) fireEvent.keyDown(delta, { key: "PageDown" });
+  expect(atHand()).toHaveAccessibleName("pirate");
+  await user.click(screen.getByRole("button", { name: "Take pirate away" }));
+  expect(atHand()).toHaveAccessibleName("MLP");
+});
+
 it("a trained model is compared with its original: its parent, and it as the delta", async () => {
   const server = serve();
   const user = userEvent.setup();

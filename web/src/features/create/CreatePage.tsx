@@ -22,6 +22,7 @@ import { baseKeyOf, besideItsOriginal, connect, reopen, useLanes } from "./studi
 import { useChangeWords } from "./text/changeWords";
 import { Lanes } from "./text/Lanes";
 import { SettingsFold } from "./text/SettingsFold";
+import { DeltaKnob } from "./ui/DeltaKnob";
 import { Deltas } from "./ui/Deltas";
 import { Equalizer } from "./ui/Equalizer";
 import { Filmstrip } from "./ui/Filmstrip";
@@ -60,7 +61,8 @@ export default function CreatePage({ run }: { run: string | null }) {
   const kind = useDraft((draft) => draft.kind);
   const baseKey = useDraft((draft) => baseKeyOf(model, draft));
   const [held, setHeld] = useCreateKeys();
-  const [touched, setTouched] = useState<KnobName>("attn");
+  const [touched, setTouched] = useState<KnobName | null>(null);
+  const [touchedDelta, setTouchedDelta] = useState<string | null>(null); // it comes first, while it is laid out
   const [dropped, setDropped] = useState<string[]>([]);
   const [unopened, setUnopened] = useState<unknown>(null);
   const knobs = useRef<HTMLDivElement>(null);
@@ -116,16 +118,19 @@ export default function CreatePage({ run }: { run: string | null }) {
     besideItsOriginal(model, parent);
   };
 
+  const idAtHand = useDraft(({ recipe }) => {
+    const laidOut = Object.keys(recipe.deltas);
+    if (touchedDelta !== null) return laidOut.find((id) => id === touchedDelta);
+    return touched === null ? laidOut[0] : undefined;
+  });
+  const atHand = deltas.find(({ id }) => id === idAtHand);
+  const touch = useCallback((name: KnobName) => {
+    setTouched(name);
+    setTouchedDelta(null);
+  }, []);
+
   const knob = (name: KnobName, compact = false) => (
-    <Knob
-      key={name}
-      name={name}
-      model={model}
-      kind={kind}
-      layout={reach}
-      onTouch={setTouched}
-      compact={compact}
-    />
+    <Knob key={name} name={name} model={model} kind={kind} layout={reach} onTouch={touch} compact={compact} />
   );
 
   return (
@@ -149,7 +154,9 @@ export default function CreatePage({ run }: { run: string | null }) {
         <section ref={knobs} className={classes.knobs} aria-label={t("knobs.title")}>
           <KnobTools said={said} />
           {knobsOf(reach).map((name) => knob(name))}
-          {layout ? <Deltas model={model} deltas={deltas} labelOf={labelOf} /> : null}
+          {layout ? (
+            <Deltas model={model} deltas={deltas} labelOf={labelOf} onTouch={setTouchedDelta} />
+          ) : null}
         </section>
         {data?.parent ? (
           <p className={classes.note}>
@@ -165,7 +172,17 @@ export default function CreatePage({ run }: { run: string | null }) {
         <h2 className="visually-hidden">{t("lanes.title")}</h2>
         {knobsAway ? (
           <section className={classes.hand} aria-label={t("knobs.last")}>
-            {knob(touched, true)}
+            {atHand ? (
+              <DeltaKnob
+                id={atHand.id}
+                label={labelOf(atHand.id)}
+                delta={atHand}
+                onTouch={setTouchedDelta}
+                compact
+              />
+            ) : (
+              knob(touched ?? "attn", true)
+            )}
             <p>{said}</p>
           </section>
         ) : null}

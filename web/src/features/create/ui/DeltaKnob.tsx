@@ -12,18 +12,27 @@ import { useWords } from "../messages";
 import classes from "./Knob.module.css";
 import { Slider } from "./Slider";
 
-type Props = { id: string; label: string; delta: Delta };
+type Props = {
+  id: string;
+  label: string;
+  delta: Delta;
+  onTouch: (id: string) => void;
+  compact?: boolean; // as the slider at hand: no explanation, and nothing to take away
+};
 
-export const DeltaKnob = memo(function DeltaKnob({ id, label, delta }: Props) {
+export const DeltaKnob = memo(function DeltaKnob({ id, label, delta, onTouch, compact = false }: Props) {
   const t = useWords();
   const described = useId();
   const value = useDraft((draft) => draft.recipe.deltas[id]?.strength ?? 0);
   const bothWays = delta.low < 0;
   const format = bothWays ? formatSigned : formatGain;
   const scale = { min: Math.min(delta.low, value), max: Math.max(delta.high, value) };
-  const change = (strength: number) => setDelta(id, { strength });
+  const change = (strength: number) => {
+    onTouch(id);
+    setDelta(id, { strength });
+  };
   return (
-    <div className={classes.knob} data-knob="delta">
+    <div className={classes.knob} data-knob="delta" data-compact={compact || undefined}>
       <div className={classes.head}>
         <span className={classes.name} data-long>
           {label}
@@ -33,9 +42,11 @@ export const DeltaKnob = memo(function DeltaKnob({ id, label, delta }: Props) {
             </span>
           ) : null}
         </span>
-        <span className={classes.meaning} id={described}>
-          {t(`delta.meaning.${delta.kind}`)} · {delta.parts.map((part) => part.toUpperCase()).join(" + ")}
-        </span>
+        {compact ? null : (
+          <span className={classes.meaning} id={described}>
+            {t(`delta.meaning.${delta.kind}`)} · {delta.parts.map((part) => part.toUpperCase()).join(" + ")}
+          </span>
+        )}
         <span className={classes.value}>
           <NumberBox
             big
@@ -45,18 +56,20 @@ export const DeltaKnob = memo(function DeltaKnob({ id, label, delta }: Props) {
             format={format}
             onChange={change}
           />
-          <IconButton
-            label={t("delta.remove", { name: label })}
-            title={t("delta.remove", { name: label })}
-            onClick={() => setDelta(id, null)}
-          >
-            <IconX size={16} aria-hidden />
-          </IconButton>
+          {compact ? null : (
+            <IconButton
+              label={t("delta.remove", { name: label })}
+              title={t("delta.remove", { name: label })}
+              onClick={() => setDelta(id, null)}
+            >
+              <IconX size={16} aria-hidden />
+            </IconButton>
+          )}
         </span>
       </div>
       <Slider
         label={label}
-        describedBy={described}
+        describedBy={compact ? undefined : described}
         knob="delta"
         value={value}
         scale={scale}

@@ -14,9 +14,14 @@ import { useWords } from "../messages";
 import { DeltaKnob } from "./DeltaKnob";
 import classes from "./Deltas.module.css";
 
-type Props = { model: string; deltas: readonly Delta[]; labelOf: (id: string) => string };
+type Props = {
+  model: string;
+  deltas: readonly Delta[];
+  labelOf: (id: string) => string;
+  onTouch: (id: string) => void;
+};
 
-export function Deltas({ model, deltas, labelOf }: Props) {
+export function Deltas({ model, deltas, labelOf, onTouch }: Props) {
   const t = useWords();
   const client = useQueryClient();
   const field = useRef<HTMLInputElement>(null);
@@ -57,7 +62,7 @@ export function Deltas({ model, deltas, labelOf }: Props) {
       {deltas
         .filter(({ id }) => id in laidOut)
         .map((delta) => (
-          <DeltaKnob key={delta.id} id={delta.id} label={labelOf(delta.id)} delta={delta} />
+          <DeltaKnob key={delta.id} id={delta.id} label={labelOf(delta.id)} delta={delta} onTouch={onTouch} />
         ))}
       <div className={classes.more}>
         <Menu position="bottom-start" withinPortal>
