@@ -85,7 +85,7 @@ try {
     const times = await page.evaluate<number[]>(`(${SCROLL})(${SECONDS})`);
     const slow = times.filter((ms) => ms > 1000 / 30 + 1).length;
     process.stdout.write(
-      `${zoom} times closer: ${JSON.stringify(told(times))}, ${(times.length / SECONDS).toFixed(0)} frames/s, ${slow} over 33 ms\n`,
+      `pressed + ${zoom} times: ${JSON.stringify(told(times))}, ${(times.length / SECONDS).toFixed(0)} frames/s, ${slow} over 33 ms\n`,
     );
   }
 } finally {

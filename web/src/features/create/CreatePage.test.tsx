@@ -188,6 +188,7 @@ beforeEach(() => {
 afterEach(() => {
   stop();
   stopStream();
+  vi.unstubAllGlobals();
 });
 
 async function ready() {
