@@ -58,7 +58,12 @@ PYTEST = ["env", "OMP_NUM_THREADS=1", "pytest", *PARALLEL, "--junitxml={report}"
 FAST = [Suite("python", [*PYTEST, "-m", "not slow"])]
 WHOLE = [
     Suite("python", PYTEST),
-    Suite("python, on RabbitMQ and MariaDB", [*PYTEST, "--backend=services"], ROOT, True),
+    Suite(  # which have work of their own
+        "python, on RabbitMQ and MariaDB",
+        [*PYTEST, "--backend=services", "--numprocesses=logical"],
+        ROOT,
+        True,
+    ),
     Suite("browsers", ["env", "REPORT={report}", "npm", "test", "--silent"], WEB / "e2e"),
 ]
 SIDE_BY_SIDE = 2

@@ -21,7 +21,13 @@ def settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     home = tmp_path / "home"
     write_model(home / "models" / "tiny")
-    return Settings(home=home, token=TOKEN, worker_token=WORKER_TOKEN, database_url=database_url)
+    return Settings(
+        home=home,
+        token=TOKEN,
+        worker_token=WORKER_TOKEN,
+        database_url=database_url,
+        lease_s=60.0,  # these workers have no heart: on a busy machine they would lose their runs
+    )
 
 
 @pytest.fixture
