@@ -11,7 +11,7 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from imfine.core.equalizer import Equalizer
-from imfine.core.families import layout
+from imfine.core.families import ImageLayout, layout
 from imfine.core.models.catalog import find
 from imfine.core.models.diffusion_configs import SD15
 from imfine.core.models.known import KNOWN
@@ -34,6 +34,8 @@ def filled(module: nn.Module) -> nn.Module:
 
 def sd15() -> LoadedImageModel:
     """Stable Diffusion 1.5, with the vocabulary of emoji-diffusion."""
+    where = layout(SD15)
+    assert isinstance(where, ImageLayout)
     with torch.device("meta"):
         empty = {
             "unet": UNet2DConditionModel.from_config(SD15["unet"]),
@@ -41,12 +43,12 @@ def sd15() -> LoadedImageModel:
             "text_encoder": CLIPTextModel(CLIPTextConfig(**SD15["text_encoder"])),
         }
     parts = nn.ModuleDict(
-        {part: laid_out(filled(module), SD15["sample_size"]) for part, module in empty.items()}
+        {part: laid_out(filled(module), where.sample_size) for part, module in empty.items()}
     )
     known = next(each for each in KNOWN if each.config is SD15)
     assert sum(p.numel() for p in parts.parameters()) == known.parameters
     return LoadedImageModel(
-        **shared(layout(SD15), parts),
+        **shared(where, parts),
         dtype="bfloat16",
         unet=parts["unet"],
         vae=parts["vae"],
