@@ -95,8 +95,7 @@ class Decoder:
         if opened.rows:
             self._waiting.append(opened)
         else:
-            self._tell(opened, opened.kept_answers())
-            self._finishing.append((opened, finish(self.model, opened)))
+            self._finish(opened)
 
     @torch.inference_mode()
     def step(self, breaks_off: BreaksOff = never) -> list[tuple[str, Event | ImfineError]]:
@@ -111,7 +110,7 @@ class Decoder:
             return not self._was_broken_off and breaks_off(None)
 
         for opened in dict.fromkeys(opened for opened, _ in self._batch):
-            self._tell(opened, opened.kept_answers())
+            self._tell(opened, opened.take_kept())
         if self._waiting:
             opened = self._waiting.popleft()
             with may_break_off(lambda: breaks_off(opened.id)):
@@ -138,7 +137,7 @@ class Decoder:
         ]
         for opened in {opened for opened, _ in self._batch} | set(self._waiting):
             if opened.id == request_id:
-                events += opened.kept_answers()
+                events += opened.take_kept()
                 for row in opened.rows:
                     events += [*row.break_off(), *opened.ends(row.answer)]
         self._forget(request_id)
@@ -222,8 +221,12 @@ class Decoder:
         self._tell(opened, opened.ends(row.answer))
         opened.keep(self.model.kept, row.answer)
         if not opened.rows:
-            self._tell(opened, opened.kept_answers())
-            self._finishing.append((opened, finish(self.model, opened)))
+            self._finish(opened)
+
+    def _finish(self, opened: Opened) -> None:
+        """All its lanes have ended: it is measured."""
+        self._tell(opened, opened.take_kept())
+        self._finishing.append((opened, finish(self.model, opened)))
 
     def _fail(self, opened: Opened, error: ImfineError) -> None:
         """The request ends with an error; what its lanes said before stays said."""
@@ -231,6 +234,7 @@ class Decoder:
             return
         opened.failed = True
         opened.rows.clear()
+        self._tell(opened, opened.take_kept())
         self._out.append((opened.id, error))
 
     def _drop(self, indices: Sequence[int]) -> None:

@@ -69,8 +69,8 @@ class Opened:
             for lane in self.lanes_of(answer)
         ]
 
-    def kept_answers(self) -> list[Event]:
-        """The kept answers, once."""
+    def take_kept(self) -> list[Event]:
+        """The kept answers' events, once."""
         events: list[Event] = []
         for answer in self.kept:
             events += [*answer.tokens(self.lanes_of(answer)), *self.ends(answer)]

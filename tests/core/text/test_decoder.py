@@ -13,7 +13,7 @@ from imfine.core.models.load import LoadedModel
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.core.text.generate import Decoder, Lane, TextRequest, generate
-from imfine.errors import ImfineError, Invalid
+from imfine.errors import BrokenNumbers, ImfineError, Invalid
 
 TUNED = Recipe(attn=1.3, mlp=0.7)
 LOUD = Recipe(mlp=1.4, points={"1.o.h2": 0.0})
@@ -198,6 +198,17 @@ def test_steps_are_not_broken_off_twice_in_a_row():
     decoder.join("a", request("Hello", TUNED, max_new_tokens=8))
     told = [event for _ in range(60) for _, event in decoder.step(lambda request_id: request_id is None)]
     assert sum(len(event.ids) for event in told if isinstance(event, Tokens)) == 8
+
+
+def test_a_kept_answer_is_told_though_the_tuned_one_breaks_at_once():
+    model = loaded()
+    asked = request("Hello", Recipe(), TUNED)
+    (whole,) = [event for event in generate(model, asked) if isinstance(event, Result)]
+    with torch.no_grad():
+        model.module.model.embed_tokens.weight.fill_(float("nan"))
+    told = drain(Decoder(model), {0: ("bad", asked)})["bad"]
+    assert [type(event) for event in told] == [Tokens, LaneEnd, BrokenNumbers]
+    assert told[0].ids == whole.lanes[0].token_ids
 
 
 @pytest.mark.parametrize("others", [True, False])
