@@ -133,12 +133,12 @@ def main() -> None:
 
     model, untuned = loaded(args.model), loaded(args.model)  # `untuned` never sees a recipe
     pipeline = theirs(untuned, steps)
-    base, both = BOTH[:1], BOTH
+    base = BOTH[:1]
     headed(args.model.name, "float32", steps)
     tell("one lane: time, in diffusers calls", in_turns(ours(untuned, base, steps), pipeline, n), "–")
     tell(
         "original and tuned: time, in diffusers calls",
-        in_turns(ours(model, both, steps), pipeline, n),
+        in_turns(ours(model, BOTH, steps), pipeline, n),
         "≤ 1.9",
     )
     tell(

@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import train_pictures
-from bench.train import Model, Rows
-from imfine.core.models.catalog import find
+from bench.train import Rows, here
 from imfine.core.train.events import ProbeResult, TrainResult
 from imfine.core.train.loop import train
 from imfine.core.train.plan import Plan
 from imfine.core.train.probe import probe
-from imfine.settings import settings
 
 ROWS = 120
 
@@ -62,16 +60,10 @@ CASES = (
 )
 
 
-def parent(name: str) -> Model:
-    path = find(name, settings(), any_folder=True).path
-    assert path is not None, f"{name} is not here: imfine pull {name}"
-    return Model(name, Path(path))
-
-
 def seconds(case: Case, folder: Path) -> tuple[float, float]:
     """Foretold, and taken."""
     data = Split(train_pictures.Pictures() if case.model == "emoji-diffusion" else Rows(ROWS))
-    plan, model = Plan(steps=case.steps, **case.plan), parent(case.model)
+    plan, model = Plan(steps=case.steps, **case.plan), here(case.model)
     foretold = next(e for e in probe(model, data, plan, folder / "probe") if isinstance(e, ProbeResult))
     start = time.perf_counter()
     events = list(train(model, data, plan, folder / "trained"))

@@ -48,6 +48,12 @@ class Model:
     checksum: str = ""
 
 
+def here(name: str) -> Model:
+    card = find(name, settings(), any_folder=True)
+    assert card.path is not None, f"fetch it first: imfine pull {name}"
+    return Model(card.id, Path(card.path))
+
+
 class Rows:
     """Texts from a few words to some hundred, most of them short: as people's data are."""
 
@@ -147,9 +153,7 @@ def main() -> None:
     args = parser.parse_args()
     hf_logging.set_verbosity_error()
 
-    card = find(args.model, settings(), any_folder=True)
-    assert card.path is not None, f"fetch it first: imfine pull {args.model}"
-    model, rows = Model(card.id, Path(card.path)), Rows(args.rows)
+    model, rows = here(args.model), Rows(args.rows)
     plain: dict[str, Any] = {"method": args.method, "dtype": args.dtype, "eval_share": 0.0, "length": 256}
     unpacked = Plan(batch=args.batch, packing=False, **plain)
     # packed: as many tokens in a batch as theirs has, padding included, at the most
@@ -170,7 +174,7 @@ def main() -> None:
     read = sum(found.lesson.tokens.lengths[row] for rows in packs for row in rows)
     pair = Pair([each * tokens / read for each in pair.ours], pair.theirs)  # our last step is a full one
     what = "unpacked" if args.unpacked else "packed"
-    print(f"{card.id}, {args.method}, {args.dtype}, {rows.rows} rows, {tokens} tokens, batch {args.batch}\n")
+    print(f"{model.id}, {args.method}, {args.dtype}, {rows.rows} rows, {tokens} tokens, batch {args.batch}\n")
     print("| what | ours | theirs | ratio (least–most) | wanted | pairs |\n|---|---|---|---|---|---|")
     wanted = "≥ 1" if args.unpacked else "≥ 1.25"
     print(line(f"{what}: tokens a second, times Trainer's", pair, wanted=wanted), flush=True)

@@ -23,10 +23,10 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from bench.train import here
 from imfine.core.data.dataset import Dataset
 from imfine.core.data.ingest import ingest
 from imfine.core.data.rows import Pair, Row, Text
-from imfine.core.models.catalog import find
 from imfine.settings import settings
 
 ROOT = Path(__file__).parents[1]
@@ -217,10 +217,10 @@ def checked(name: str) -> dict[str, Any]:
 
 def opened(name: str) -> tuple[Any, Any]:
     """Tokenizer and module, as transformers alone reads them, in float32."""
-    card = find(name, settings(), any_folder=True)
-    assert card.path is not None, f"fetch it first: imfine pull {name}"
-    module = AutoModelForCausalLM.from_pretrained(card.path, dtype=torch.float32)
-    return AutoTokenizer.from_pretrained(card.path), module
+    path = here(name).path
+    return AutoTokenizer.from_pretrained(path), AutoModelForCausalLM.from_pretrained(
+        path, dtype=torch.float32
+    )
 
 
 @torch.no_grad()

@@ -40,7 +40,6 @@ class Count(NamedTuple):
     skipped: int = 0
 
 
-JUNIT = ["--reporter=junit", "--outputFile={report}"]
 CHECKS = [
     Suite("types", ["mypy"]),  # the longest first
     Suite("format", ["ruff", "format", "--check", "."]),
@@ -50,7 +49,11 @@ CHECKS = [
     Suite("web/openapi.json is what the server says", ["sh", "-c", DRIFT]),
     Suite("web: types, lint, generated types", ["npm", "run", "--silent", "check"], WEB),
     Suite("browsers: types", ["npx", "tsc"], WEB / "e2e"),
-    Suite("web", ["npx", "vitest", "run", "--reporter=default", *JUNIT], WEB),
+    Suite(
+        "web",
+        ["npx", "vitest", "run", "--reporter=default", "--reporter=junit", "--outputFile={report}"],
+        WEB,
+    ),
 ]
 # Processes of one thread each, as many as tests/conftest.py says; memory is what more than eight would lack.
 PARALLEL = ["--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal"]

@@ -2,7 +2,7 @@
  *  a real one of three steps, to whose log the others are added while the server is away. */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { App, ROOT } from "./harness/app.ts";
+import { App, ROOT, until } from "./harness/app.ts";
 import { launchChromium } from "./harness/chromium.ts";
 import { told } from "./harness/moves.ts";
 import { Studio } from "./harness/studio.ts";
@@ -10,14 +10,13 @@ import { Studio } from "./harness/studio.ts";
 const POINTS = 100_000;
 const SECONDS = 5;
 const LENGTHEN = `
-import math, sys
+import json, math, sys
 from sqlalchemy import delete, select
 from imfine.store.engine import Store
 from imfine.store.events import Log
 from imfine.store.tables import events
 store, run, points = Store(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with store.write() as connection:
-    import json
     old = [json.loads(row.data) for row in connection.execute(
         select(events.c.data).where(events.c.run_id == run).order_by(events.c.id))]
     connection.execute(delete(events).where(events.c.run_id == run))
@@ -64,10 +63,11 @@ try {
   const plan = { method: "lora", steps: 3, batch: 1, length: 32 };
   const asked = { kind: "train", model: "smollm2-135m", name: "long", dataset, plan };
   const { id: run } = await app.api<{ id: string }>("/api/runs", asked);
-  for (let state = ""; state !== "succeeded"; await new Promise((done) => setTimeout(done, 500))) {
-    ({ state } = await app.api<{ state: string }>(`/api/runs/${run}`));
+  await until(120_000, async () => {
+    const { state } = await app.api<{ state: string }>(`/api/runs/${run}`);
     if (state === "failed") throw new Error("the run failed");
-  }
+    return state === "succeeded";
+  });
   await app.stop();
   const database = `sqlite:///${join(app.home, "imfine.db")}`;
   execFileSync(join(ROOT, ".venv/bin/python"), ["-c", LENGTHEN, database, run, String(POINTS)]);

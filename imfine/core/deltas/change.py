@@ -21,6 +21,7 @@ from imfine.core.models.weights import TensorInfo
 from imfine.errors import AdapterError
 
 Original = Callable[[str], Tensor]  # "weight" or "bias" -> the module's own, as it is stored
+LOW_RANK = torch.float32  # a Linear's A and B, as in peft; bfloat16's addmm is slower on a processor
 NORM_AXIS = 1  # DoRA's lengths are those of the rows of W (out, in)
 
 
@@ -36,9 +37,6 @@ def read(info: TensorInfo) -> Tensor:
             value=info.name,
         )
     return tensor
-
-
-LOW_RANK = torch.float32  # as in peft; and bfloat16's addmm is six times slower on a processor
 
 
 def change_of(

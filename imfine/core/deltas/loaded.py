@@ -120,15 +120,15 @@ def need(delta: Delta, dtype: torch.dtype, *, whole: bool) -> int:
 
 def _need_of(delta: Delta, name: str, dtype: torch.dtype, *, whole: bool) -> int:
     pair, end = delta.pairs.get(name), delta.ends.get(name)
-    numbers = small = 0
+    size = 0
     if pair is not None and pair.a is not None and pair.b is not None:
         low_rank = LOW_RANK if len(pair.a.shape) == 2 else dtype  # a convolution's stay as the model's are
-        small = (pair.a.size + pair.b.size) * low_rank.itemsize
+        size += (pair.a.size + pair.b.size) * low_rank.itemsize
         if pair.magnitude is not None:
-            numbers += pair.a.size * pair.b.size // pair.a.shape[0] ** 2  # W′
+            size += pair.a.size * pair.b.size // pair.a.shape[0] ** 2 * dtype.itemsize  # W′
     if end is not None and (pair is None or whole):
-        numbers += end.weight.size
-    return small + numbers * dtype.itemsize
+        size += end.weight.size * dtype.itemsize
+    return size
 
 
 def _make_room(model: Model, delta: Delta, whole: bool, in_use: Collection[str]) -> None:

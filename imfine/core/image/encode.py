@@ -71,7 +71,7 @@ def check_words(words: Any, field: str) -> str:
 
 def cut_notice(model: ImageModel, words: str, field: str) -> Notice | None:
     """What of a text no encoder reads, told; None where all of it is read."""
-    rests = [rest for tokenizer in model.tokenizers if (rest := _unread(tokenizer, words))]
+    rests = [rest for tokenizer in model.tokenizers if (rest := unread(tokenizer, words))]
     if not rests:
         return None
     window = min(tokenizer.model_max_length for tokenizer in model.tokenizers)
@@ -83,8 +83,8 @@ def cut_notice(model: ImageModel, words: str, field: str) -> Notice | None:
     )
 
 
-def _unread(tokenizer: Any, words: str) -> str:
-    """The text from the first token on that does not fit, with room for the start and the end."""
+def unread(tokenizer: Any, words: str) -> str:
+    """The text from the first token on that does not fit, with room for start and end; "" if all does."""
     window = tokenizer.model_max_length
     ids = tokenizer(words, truncation=False, return_offsets_mapping=tokenizer.is_fast, verbose=False)
     if len(ids.input_ids) <= window:

@@ -10,6 +10,7 @@ from typing import Any
 
 from imfine.core.data.render import rendered
 from imfine.core.events import Notice
+from imfine.core.image.encode import unread
 from imfine.core.models.languages import data_notice
 from imfine.core.models.local import Local
 from imfine.core.train.data import Data
@@ -49,9 +50,8 @@ def of_the_captions(
     """Pictures that leave none to measure with, or whose captions no text encoder reads to their end."""
     if plan.eval_share and not held_out:
         yield _nothing_held_out(len(captions), "picture")
-    window = min(tokenizer.model_max_length for tokenizer in tokenizers)
-    sizes = [len(tokenizers[0](each, truncation=False, verbose=False).input_ids) for each in captions]
-    if cut := sum(size > window for size in sizes):
+    if cut := sum(any(unread(tokenizer, each) for tokenizer in tokenizers) for each in captions):
+        window = min(tokenizer.model_max_length for tokenizer in tokenizers)
         yield Notice(
             "captions_cut",
             f"the captions of {cut:,} of {len(captions):,} pictures are longer than the {window - 2} tokens "

@@ -119,9 +119,8 @@ export default function CreatePage({ run }: { run: string | null }) {
   };
 
   const idAtHand = useDraft(({ recipe }) => {
-    const laidOut = Object.keys(recipe.deltas);
-    if (touchedDelta !== null) return laidOut.find((id) => id === touchedDelta);
-    return touched === null ? laidOut[0] : undefined;
+    if (touchedDelta !== null) return touchedDelta in recipe.deltas ? touchedDelta : undefined;
+    return touched === null ? Object.keys(recipe.deltas)[0] : undefined;
   });
   const atHand = deltas.find(({ id }) => id === idAtHand);
   const touch = useCallback((name: KnobName) => {
