@@ -13,6 +13,7 @@ for words in (
     "bench.latency --pictures",
     "bench.train",
     "bench.train_pictures",
+    "bench.prefill",
     "bench.probe",
     "bench.train_beside",
 ):

@@ -2,7 +2,7 @@
 
 torch's OpenMP threads spin while they wait for one another. Beside anything else that computes (a browser, a
 training run) two spinning threads on two cores hold each other up: answers came ten times slower and more.
-A short spin costs a quarter or more on a quiet machine (docs/performance.md). libgomp reads it once, when
+A short spin costs a quarter on some quiet machines (docs/decisions/threads.md). libgomp reads it once, when
 torch is first imported.
 """
 
