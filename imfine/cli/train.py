@@ -137,8 +137,6 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
         "dtype": dtype,
     }
     with said(as_json=False), _as_json_line(json):
-        from imfine.core.train.plan import Plan
-
         changes = {key: value for key, value in given.items() if value is not None}
         if parts is not None:
             changes["parts"] = [part.strip() for part in parts.split(",")]
@@ -146,11 +144,22 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
             changes["layers"] = _layers(layers)
         if blocks is not None:
             changes["blocks"] = [block.strip() for block in blocks.split(",")]
-        Plan.parse(changes)
+        _check(model, name, changes)
         if estimate:
             _estimate(model, data, name, changes, json)
         else:
             _train(model, data, name, changes, resume=resume, json=json)
+
+
+def _check(model: str, name: str, changes: dict[str, Any]) -> None:
+    """Refuses at once what can be refused without torch, which takes seconds to import."""
+    from imfine.core.models.catalog import check_name, find, layout_of
+    from imfine.core.train.plan import Plan
+    from imfine.settings import settings
+
+    plan = Plan.parse(changes)
+    check_name(name, settings())
+    plan.check(layout_of(find(model, settings(), any_folder=True)))
 
 
 def _train(
