@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from machine import ROOT, Lack
@@ -24,6 +26,8 @@ QUIET = {
     "PIP_PROGRESS_BAR": "off",
     "NO_COLOR": "1",
 }
+_running: set[subprocess.Popen[str]] = set()
+_ended = threading.Event()
 NO_NETWORK = (
     "resolution|NewConnectionError|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT"
     "|timed out|unreachable|ProxyError|dns error|SSLError|IncompleteRead"
@@ -35,7 +39,14 @@ def site_packages() -> Path:
 
 
 def pip_lock(name: str) -> None:
-    pip("install", "--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(LOCKS / name))
+    options = ["--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"]
+    pip("install", *options, "-r", str(LOCKS / name))
+    compile_all()
+
+
+def compile_all() -> None:
+    """What pip does with one core only. A file that does not compile (some libraries have such) is left."""
+    attempt(str(PYTHON), "-m", "compileall", "-q", "-j", "0", str(site_packages()))
 
 
 def pip(*arguments: str) -> None:
@@ -52,6 +63,14 @@ def npm(node: Path, folder: Path, *arguments: str) -> None:
     run([str(node / "npm"), "--no-fund", "--no-audit", *arguments], cwd=folder, env={"PATH": path})
 
 
+def end_all() -> None:
+    """Ends what `run` has begun, in whatever thread; nothing begins any more."""
+    _ended.set()
+    for child in list(_running):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+
+
 def run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
     """Raises Lack with the reason where it fails."""
     child = subprocess.Popen(
@@ -66,7 +85,10 @@ def run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None)
     )
     assert child.stdout
     said: list[str] = []
+    _running.add(child)
     try:
+        if _ended.is_set():
+            raise Lack("Stopped.")
         for line in child.stdout:
             said.append(line)
             show(line)
@@ -76,6 +98,7 @@ def run(command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None)
         child.wait()
         raise
     finally:
+        _running.discard(child)
         erase_line()
         if VENV.exists():
             with LOG.open("a") as log:

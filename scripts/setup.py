@@ -2,7 +2,8 @@
 `make test` run it first, with their name as the argument. Standard library only.
 
 Every step leaves a stamp: the hash of what it was made from. A step whose stamp still fits is not done again,
-so the second run takes a fraction of a second; one that was interrupted has none, and is done again.
+so the second run takes a fraction of a second; one that was interrupted has none, and is done again. What is
+for Python and what is for the web page are two lines of steps at the same time.
 Knows nothing of I'm Fine itself beyond the command that fetches the starter.
 """
 
@@ -15,12 +16,25 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
 import machine
-from commands import LOCKS, PYTHON, VENV, attempt, npm, pip, pip_lock, run, site_packages
+from commands import (
+    LOCKS,
+    PYTHON,
+    VENV,
+    attempt,
+    compile_all,
+    end_all,
+    npm,
+    pip,
+    pip_lock,
+    run,
+    site_packages,
+)
 from machine import ROOT, Lack
 
 STAMPS = VENV / "stamps"
@@ -47,41 +61,41 @@ class Step(NamedTuple):
         return not (self.product.exists() and self.stamp.exists() and self.stamp.read_text() == self.inputs)
 
 
-def steps(level: str) -> list[Step]:
-    """Every step of a level, in order."""
+Line = list[Step]  # one after the other
+
+
+def stages(level: str) -> list[list[Line]]:
+    """Every step of a level: stage after stage, the lines of a stage side by side."""
     node_folder = machine.system_node(machine.NODE_FOR_VITE if level == "up" else machine.NODE_FOR_TESTS)
     node = node_folder or VENV / "bin"
     packages = digest([WEB / "package.json", WEB / "package-lock.json"])
-    dist = WEB / "dist" / "index.html"
     interpreter = f"{sys.version_info[0]}.{sys.version_info[1]} {sys.base_prefix}"
-
-    todo = [Step("venv", "environment in .venv", interpreter, PYTHON, 0, 40, make_venv), torch_step()]
-    todo.append(lock_step("base", "libraries", PYTHON, 200, 1090))
-    if level != "up":
-        todo.append(lock_step("dev", "test tools", VENV / "bin" / "pytest", 85, 330))
     project = digest([ROOT / "pyproject.toml"])
-    todo.append(Step("imfine", "I'm Fine itself", project, VENV / "bin" / "imfine", 0, 1, install_project))
-    if node_folder is None:
-        todo.append(
-            Step("node", "Node", digest([LOCKS / "node.lock"]), VENV / "bin" / "npm", 61, 270, install_node)
-        )
-    todo.append(
+
+    first = [Step("venv", "environment in .venv", interpreter, PYTHON, 0, 40, make_venv)]
+    python = [torch_step(), lock_step("base", "libraries", PYTHON, 200, 1090)]
+    web = [
         Step("web", "web libraries", packages, WEB / "node_modules", 90, 400, lambda: npm(node, WEB, "ci"))
-    )
+    ]
+    last: Line = []
+    if node_folder is None:  # from PyPI, into the environment: before pip has another thing to do there
+        lock = digest([LOCKS / "node.lock"])
+        first.append(Step("node", "Node", lock, VENV / "bin" / "npm", 61, 270, install_node))
+    if level != "up":
+        python.append(lock_step("dev", "test tools", VENV / "bin" / "pytest", 85, 330))
+    python.append(Step("imfine", "I'm Fine itself", project, VENV / "bin" / "imfine", 0, 1, install_project))
     if level != "check":
-        sources = packages + digest(web_sources())
-        todo.append(Step("page", "web page", sources, dist, 0, 20, lambda: npm(node, WEB, "run", "build")))
+        sources, page = packages + digest(web_sources()), WEB / "dist" / "index.html"
+        web.append(Step("page", "web page", sources, page, 0, 20, lambda: npm(node, WEB, "run", "build")))
     if level == "up":
         homes = " ".join(os.environ.get(name, "") for name in ("IMFINE_HOME", "XDG_DATA_HOME", "HOME"))
-        pull = Step(
-            "starter", f"starter model {STARTER}", f"{STARTER} {homes}", PYTHON, 98, 500, pull_starter
-        )
-        todo.append(pull)
+        where = f"{STARTER} {homes}"
+        last.append(Step("starter", f"starter model {STARTER}", where, PYTHON, 98, 500, pull_starter))
     if level == "test":
         drivers = digest([E2E / "package.json", E2E / "package-lock.json"])
         modules = E2E / "node_modules"
-        todo.append(Step("e2e", "browser drivers", drivers, modules, 25, 120, lambda: npm(node, E2E, "ci")))
-    return todo
+        web.append(Step("e2e", "browser drivers", drivers, modules, 25, 120, lambda: npm(node, E2E, "ci")))
+    return [[first], [python, web], [last]]
 
 
 def torch_step() -> Step:
@@ -110,12 +124,12 @@ def torch_for_cpu() -> None:
     """From the folder of wheels that this machine's pip is told of, where there is one; else from where torch
     publishes its CPU builds (uv knows the address); else PyPI's: it needs no GPU either, but is larger."""
     wanted = f"torch=={torch_version()}"
-    if attempt(str(PYTHON), "-m", "pip", "install", "--no-index", "--no-deps", wanted):
-        return
+    if attempt(str(PYTHON), "-m", "pip", "install", "--no-index", "--no-deps", "--no-compile", wanted):
+        return compile_all()
     pip_lock("uv.lock")
     uv = str(VENV / "bin" / "uv")
     if attempt(uv, "pip", "install", "--python", str(PYTHON), "--no-deps", "--torch-backend=cpu", wanted):
-        return
+        return compile_all()
     print("      no CPU build can be fetched here: taking the CUDA build, 2.7 GB instead of 0.2", flush=True)
     machine.check_disk(9000)
     pip_lock("cuda.lock")
@@ -188,25 +202,42 @@ def prepare(level: str) -> None:
     one_at_a_time()
     if level == "test":
         machine.install_browsers()
-    every = steps(level)
-    todo = (
-        every if every[0].due() else [step for step in every if step.due()]
-    )  # a new environment begins anew
-    if not todo:
+    every = stages(level)
+    anew = every[0][0][0].due()  # a new environment begins anew
+    todo = [[[step for step in line if anew or step.due()] for line in stage] for stage in every]
+    due = [step for stage in todo for line in stage for step in line]
+    if not due:
         return
-    fetch_gb = sum(step.fetch_mb for step in todo) / 1e3
-    disk_gb = sum(step.disk_mb for step in todo) / 1e3
+    fetch_gb = sum(step.fetch_mb for step in due) / 1e3
+    disk_gb = sum(step.disk_mb for step in due) / 1e3
     print(f"Set-up: up to {fetch_gb:.1f} GB to fetch, {disk_gb:.1f} GB of disk needed.", flush=True)
     machine.check_disk(disk_gb * 1e3)
-    for number, step in enumerate(todo, start=1):
+    numbers = iter([f"[{number}/{len(due)}]" for number in range(1, len(due) + 1)])
+    for stage in todo:
+        do_side_by_side([line for line in stage if line], numbers)
+
+
+def do_side_by_side(lines: list[Line], numbers: Iterator[str]) -> None:
+    """What fails in one line, or Ctrl-C, ends the others."""
+    with ThreadPoolExecutor(max(len(lines), 1)) as pool:
+        try:
+            for line in as_completed([pool.submit(do, line, numbers) for line in lines]):
+                line.result()
+        except BaseException:
+            end_all()
+            raise
+
+
+def do(line: Line, numbers: Iterator[str]) -> None:
+    for step in line:
+        number, began = next(numbers), time.monotonic()
         size = f" (up to {step.fetch_mb:.0f} MB to fetch)" if step.fetch_mb else ""
-        print(f"[{number}/{len(todo)}] {step.says}{size}", flush=True)
-        began = time.monotonic()
+        print(f"{number} {step.says}{size}", flush=True)
         step.stamp.unlink(missing_ok=True)
         step.run()
         STAMPS.mkdir(parents=True, exist_ok=True)
         step.stamp.write_text(step.inputs)
-        print(f"      done in {time.monotonic() - began:.0f} s", flush=True)
+        print(f"{number} done in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def main() -> None:
