@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from imfine.core.train.sharding import part_of
+
 
 class Average:
     def __init__(self, parameters: Mapping[str, nn.Parameter], decay: float) -> None:
@@ -36,8 +38,11 @@ class Average:
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
         for name, tensor in self.tensors.items():
-            tensor.copy_(tensors[name])
+            tensor.copy_(part_of(tensors[name], tensor))
 
+    @torch.no_grad()
     def _swap(self) -> None:
         for name, p in self._parameters.items():
-            p.data, self.tensors[name] = self.tensors[name], p.data
+            kept = p.clone()
+            p.copy_(self.tensors[name])  # in place: a model that is split reads its numbers where they are
+            self.tensors[name].copy_(kept)

@@ -17,6 +17,7 @@ from imfine.core.train.events import Evaluated, Sampled
 from imfine.core.train.learner import Learner
 from imfine.core.train.lesson import Lesson
 from imfine.core.train.packing import Pack
+from imfine.core.train.sharding import is_split
 
 if TYPE_CHECKING:
     from imfine.core.train.picture_learner import PictureLearner
@@ -42,16 +43,20 @@ def held_out_loss(
     step: int,
     broken_off: Callable[[], bool],
 ) -> Evaluated | None:
-    """Every process reads its share. None when it was broken off, which one process alone may do."""
+    """Every process reads its share; None when it was broken off, which one process alone may do. All run the
+    model equally often: where it is split, they need one another for it."""
     total = torch.zeros((), dtype=torch.float64, device=accelerator.device)
     size = learner.plan.batch
     shares = [packs[at : at + size] for at in range(0, len(packs), size)]
     with evaluating(learner):
-        for share in shares[accelerator.process_index :: accelerator.num_processes]:
+        for first in range(0, len(shares), accelerator.num_processes):
             if broken_off():
                 return None
-            batch = [tensor.to(accelerator.device) for tensor in lesson.fixed(share)]
-            total += learner(*batch).double()
+            mine = first + accelerator.process_index
+            left = mine < len(shares)
+            share = shares[mine if left else first]
+            loss = learner(*(tensor.to(accelerator.device) for tensor in lesson.fixed(share)))
+            total += loss.double() if left else 0.0
     loss = float(accelerator.reduce(total, reduction="sum"))
     count = lesson.count(packs)
     text = learner.local.layout.kind == "text"
@@ -60,20 +65,12 @@ def held_out_loss(
 
 def answers(learner: Learner, tokenizer: Any, *, step: int) -> Iterator[Sampled]:
     """The plan's prompts, answered greedily. Raises: Invalid for a prompt that the chat template refuses."""
-    module: Any = learner.module
     plan, layout = learner.plan, learner.local.layout
     assert isinstance(layout, TextLayout)
     with evaluating(learner):
         for index, prompt in enumerate(plan.samples):
             room = layout.context_length - plan.sample_tokens
             ids = encode(tokenizer, prompt, raw=False)[-max(1, room) :]
-            asked = torch.tensor([ids], device=module.device)  # (1, T)
-            with torch.autocast(asked.device.type, torch.bfloat16, enabled=plan.dtype == "bfloat16"):
-                out = module.generate(
-                    input_ids=asked,
-                    attention_mask=torch.ones_like(asked),
-                    max_new_tokens=plan.sample_tokens,
-                    do_sample=False,
-                    pad_token_id=0,  # one prompt has no padding; transformers would warn
-                )
+            asked = torch.tensor([ids], device=learner.module.device)  # (1, T)
+            out = learner.answer(asked, plan.sample_tokens, together=is_split(learner))
             yield Sampled(step, index, prompt, tokenizer.decode(out[0, len(ids) :], skip_special_tokens=True))

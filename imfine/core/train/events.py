@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 from imfine.core.events import Notice, Phase
 
+# why a run ended: all steps were made, a person stopped it, it got no better for long
+Reason = Literal["steps", "stopped", "early"]
+
 
 @dataclass(frozen=True)
 class TrainStep:
@@ -91,7 +94,6 @@ class TrainResult:
     """The trained model. Losses and perplexities are of the held-out rows; None where none were held out.
 
     path         the model's folder; adapter: that of the adapter's files, where the method makes one
-    reason       why it ended: steps (all of them), stopped (by a person), early (patience)
     best_step    the step whose weights these are
     parameters, tensors  how many were trained
     curves       the file with every step, evaluation and sample, a JSON object a line
@@ -100,7 +102,7 @@ class TrainResult:
 
     path: str
     adapter: str | None
-    reason: Literal["steps", "stopped", "early"]
+    reason: Reason
     steps: int
     best_step: int
     loss_before: float | None

@@ -44,9 +44,14 @@ PICTURE_HOLES = 1.1  # measured once, on emoji-diffusion with LoRA and 16 pictur
 
 
 def need(
-    config: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], plan: Plan, device: str = "cpu"
+    config: Mapping[str, Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    plan: Plan,
+    device: str = "cpu",
+    parts: int = 1,
 ) -> Need:
-    """Of one process, for a model's config.json and its parameters' shapes.
+    """Of one process, for a model's config.json and its parameters' shapes; or of one of several that hold
+    the model in `parts` (sharding.py).
 
     QLoRA's weights: for the n numbers of a matrix n/2 bytes (4 bits each), n/64 (8-bit scales of its blocks)
     and 4·n/16384 (scales of these), 0.516 n together; what is no matrix, and the output layer, in the plan's
@@ -84,8 +89,21 @@ def need(
     gradients, optimizer = 4 * learned, 8 * learned
     if plan.ema:
         optimizer += 4 * learned
+    if parts > 1:
+        weights, gradients, optimizer = (-(-each // parts) for each in (weights, gradients, optimizer))
+        working += _gathered(where, shapes, plan, learned)
     grown = gradients + kept if plan.accumulation > 1 else max(gradients, kept)
     return Need(weights, gradients, optimizer, kept, working, weights + optimizer + grown + working)
+
+
+def _gathered(where: Layout, shapes: Mapping[str, tuple[int, ...]], plan: Plan, learned: int) -> int:
+    """Bytes that a process holds whole for a moment of a model that is split: two layers, of which one is
+    fetched ahead, what lies outside of layers, and a layer's gradients with a copy to be summed."""
+    inside = sum(quantised(where, shapes))
+    outside = sum(map(math.prod, shapes.values())) - inside
+    layers = len({target.layer for target in targets(where, plan)})
+    size = 4 if plan.method == "full" else DTYPE_BYTES[plan.dtype]
+    return 2 * size * inside // where.layers + DTYPE_BYTES[plan.dtype] * outside + 2 * 4 * learned // layers
 
 
 def quantised(where: Layout, shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
@@ -97,10 +115,17 @@ def quantised(where: Layout, shapes: Mapping[str, tuple[int, ...]]) -> list[int]
     ]
 
 
-def check_fits(local: Local, plan: Plan, name: str, have: int, device: str = "cpu") -> Need:
-    """Raises: OutOfMemory with need, have and a plan that would fit, when `have` bytes are too few."""
+def check_fits(
+    local: Local, plan: Plan, name: str, have: int, device: str = "cpu", *, parts: int = 1
+) -> Need:
+    """Raises: OutOfMemory with need, have and a plan that would fit, when `have` bytes are too few. `parts`:
+    in which the launch splits a model, but for qlora's, which would be launched otherwise."""
     shapes = {each: tensor.shape for each, tensor in (local.tensors or {}).items()}
-    found = room(plan, local.layout, have, lambda each: need(local.config, shapes, each, device))
+
+    def needed(plan: Plan) -> Need:
+        return need(local.config, shapes, plan, device, 1 if plan.method == "qlora" else parts)
+
+    found = room(plan, local.layout, have, needed)
     found.check(name)
     return found.need
 

@@ -60,6 +60,19 @@ class Learner(nn.Module):
             found = base(input_ids=ids, position_ids=positions, use_cache=False).last_hidden_state
         return found  # type: ignore[no-any-return]
 
+    def answer(self, ids: torch.Tensor, tokens: int, *, together: bool) -> torch.Tensor:
+        """Greedily, up to so many tokens more. (1, T) -> (1, T + n). `together`: all processes do it."""
+        module: Any = self.module
+        with torch.autocast(ids.device.type, torch.bfloat16, enabled=self.plan.dtype == "bfloat16"):
+            return module.generate(  # type: ignore[no-any-return]
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=tokens,
+                do_sample=False,
+                pad_token_id=0,  # one prompt has no padding; transformers would warn
+                synced_gpus=together,
+            )
+
     def merged(self, target: str, weight: torch.Tensor) -> torch.Tensor:
         """A target's weight with its adapter in it, in float32; `weight`: the parent's own, as stored."""
         from imfine.core.train.adapter import added, merged

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from accelerate import Accelerator, DistributedType
+from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from imfine.core.events import Notice, Phase
@@ -30,16 +30,26 @@ from imfine.core.train import checkpoint
 from imfine.core.train.curves import Curves
 from imfine.core.train.data import Data
 from imfine.core.train.evaluate import held_out_loss
-from imfine.core.train.events import Evaluated, Resumed, Sample, Saved, TrainEvent, TrainResult, TrainStep
+from imfine.core.train.events import (
+    Evaluated,
+    Reason,
+    Resumed,
+    Sample,
+    Saved,
+    TrainEvent,
+    TrainResult,
+    TrainStep,
+)
 from imfine.core.train.home import CURVES, Home
 from imfine.core.train.learner import Parent
 from imfine.core.train.plan import TIMES, Plan
 from imfine.core.train.prepare import prepare
 from imfine.core.train.prepared import Prepared
 from imfine.core.train.result import ADAPTER, free, write_result
+from imfine.core.train.sharding import check_launch, gathered, is_split, make_whole, part_of
 from imfine.core.train.targets import trainable
 from imfine.core.train.watch import Watch
-from imfine.errors import Conflict, SetupError
+from imfine.errors import Conflict
 from imfine.version import VERSION
 
 # go on; write the result from here; leave a checkpoint and no result; leave at once
@@ -63,13 +73,13 @@ def train(
 
     Raises:
         Invalid: the plan does not fit the model, or the data has nothing to learn.
-        SetupError: it was launched so that no process would hold the model whole.
+        SetupError: it was launched in a way that is not built in.
         Conflict: `out_dir` exists, a run for it is not finished or is another's, or another process has it.
         TrainingDiverged, OutOfMemory: with what to change; checkpoints stay.
         SetupError: the disk is full. ModelBroken, ModelRefused: by the model.
     """
     accelerator = Accelerator(mixed_precision="no")  # the learner sees to it
-    check_spread(accelerator.distributed_type)
+    check_launch(accelerator.distributed_type)
     out_dir = out_dir.absolute()
     free(out_dir)
     home = Home(out_dir)
@@ -82,17 +92,6 @@ def train(
                 yield event
         if first and run.done:
             home.remove()
-
-
-def check_spread(kind: DistributedType) -> None:
-    """Raises: SetupError where each process would hold a part of the model (docs/decisions/processes.md)."""
-    if kind in (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM):
-        raise SetupError(
-            f"training was launched with {kind.value}, which gives each process a part of the model",
-            remedy="launch it with distributed_type MULTI_GPU (examples/gpus.yaml); a model too large for "
-            "one GPU can be trained with method qlora",
-            launched=kind.value,
-        )
 
 
 @dataclass(eq=False)
@@ -237,7 +236,8 @@ class _Run:
             self.best = found if better else self.best
             self._note(found)
             yield found
-        if self.plan.samples and self.accelerator.is_main_process and not self._leaves():
+        answers = self.accelerator.is_main_process or is_split(self.learner)
+        if self.plan.samples and answers and not self._leaves():
             for sample in self.all.lesson.samples(self.step):
                 self._note(sample)
                 yield sample
@@ -266,18 +266,14 @@ class _Run:
 
     def _save(self) -> Iterator[TrainEvent]:
         kept: list[int] = []
-        if self.accelerator.is_main_process:
+        first = self.accelerator.is_main_process
+        yield Phase("saving", self.step, self.steps, "steps")
+        weights = gathered(self.learner.trained, keep=first)
+        optimizer = gathered(self.all.stepper.state(), keep=first)
+        if first:
             assert self.curves is not None
-            yield Phase("saving", self.step, self.steps, "steps")
-            trained = self.learner.trained
             self.curves.sync()
-            checkpoint.save(
-                self.home.folder,
-                self.step,
-                trained,
-                self.all.stepper.state(),
-                self._state(),
-            )
+            checkpoint.save(self.home.folder, self.step, weights, optimizer, self._state())
             best = self.best.step if self.best and self.plan.patience else None
             kept = checkpoint.prune(self.home.folder, self.plan.keep, best)
         self.accelerator.wait_for_everyone()
@@ -308,14 +304,17 @@ class _Run:
         differs = (
             ("model" if state["parent"] != self.parent.checksum else None)
             or ("data" if state["data"] != self.data.hash else None)
-            or self.plan.resumes(Plan.parse(state["plan"]))
+            or self.plan.learns_other(Plan.parse(state["plan"]))
             or ("batch" if state["per_step"] != per_step else None)
         )
         if differs is None:
             return
+        as_before = f"the {differs} it had"
+        if differs == "batch":
+            as_before = f"batch × accumulation × processes = {state['per_step']}"
         raise Conflict(
             f"the run for {self.out_dir.name} has another {differs} than it was begun with",
-            remedy=f"resume it with the {differs} it had, or start anew under another name",
+            remedy=f"resume it with {as_before}, or start anew under another name",
             field=differs if differs in ("model", "data") else f"plan.{differs}",
             value=state["plan"].get(differs),
             step=state["step"],
@@ -338,12 +337,12 @@ class _Run:
     def _load_weights(self, found: checkpoint.Checkpoint) -> None:
         weights = found.weights()
         for name, parameter in self.learner.trained.items():
-            parameter.copy_(weights[name])
+            parameter.copy_(part_of(weights[name], parameter))
 
     # -- the end
 
     def _result(self) -> Iterator[TrainEvent]:
-        reason: Literal["steps", "stopped", "early"] = "steps" if self.step == self.steps else "early"
+        reason: Reason = "steps" if self.step == self.steps else "early"
         if self.order == "save":
             reason = "stopped"
         if self.looked != self.step:
@@ -355,8 +354,14 @@ class _Run:
                 self._load_weights(found)
                 self.all.stepper.restore(found.optimizer())
                 kept, shown = found.step, self.best
-        if not self.accelerator.is_main_process:
-            return
+        with self.all.stepper.averaged():
+            if is_split(self.learner):
+                weights = gathered(self.learner.trained, keep=self.accelerator.is_main_process)
+                make_whole(self.learner.module, weights)
+            if self.accelerator.is_main_process:
+                yield from self._written(reason, kept, shown)
+
+    def _written(self, reason: Reason, kept: int, shown: Evaluated | None) -> Iterator[TrainEvent]:
         result = self._told(reason, kept, shown)
         _, held_out = self.data.split(self.plan.seed, self.plan.eval_share)
         facts = {
@@ -374,14 +379,11 @@ class _Run:
             },
             "versions": result.versions,
         }
-        with self.all.stepper.averaged():
-            yield from write_result(self.learner, self.parent, self.out_dir, self.home.folder, facts)
+        yield from write_result(self.learner, self.parent, self.out_dir, self.home.folder, facts)
         self.done = True
         yield result
 
-    def _told(
-        self, reason: Literal["steps", "stopped", "early"], kept: int, shown: Evaluated | None
-    ) -> TrainResult:
+    def _told(self, reason: Reason, kept: int, shown: Evaluated | None) -> TrainResult:
         local = self.learner.local
         shapes = {name: tensor.shape for name, tensor in (local.tensors or {}).items()}
         counted = trainable(local.layout, shapes, self.plan)

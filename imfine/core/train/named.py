@@ -32,6 +32,7 @@ from imfine.core.train.probe import probe
 from imfine.core.train.result import free
 from imfine.core.train.room import Need
 from imfine.core.train.room import free as free_memory
+from imfine.core.train.sharding import parts
 from imfine.errors import ModelRefused
 from imfine.settings import Settings
 from imfine.settings import settings as default_settings
@@ -106,7 +107,7 @@ def found_parent(
     source = yield from found_source(model, settings, check, revision=revision, any_folder=any_folder)
     local = read_local(source.path)
     check_plain(source.id, local.config)
-    return source, check_fits(local, plan, source.id, *free_memory())
+    return source, check_fits(local, plan, source.id, *free_memory(), parts=parts())
 
 
 def found_source(

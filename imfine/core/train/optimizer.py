@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from imfine.core.train.plan import Plan
+from imfine.core.train.sharding import part_of
 
 MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -42,4 +43,4 @@ def set_state(
 ) -> None:
     for name, p in parameters.items():
         for moment in MOMENTS:
-            optimizer.state[p][moment] = state[f"{moment}/{name}"].to(p.device)
+            optimizer.state[p][moment] = part_of(state[f"{moment}/{name}"], p)

@@ -227,12 +227,15 @@ class Plan:
         assert isinstance(layout, ImageLayout), "the plan has been checked"
         return self.resolution or layout.sample_size
 
+    def learns_other(self, other: Plan) -> str | None:
+        """The field by which something else is learned than with `other`; None: it is the same."""
+        return next((name for name in FIXED if getattr(self, name) != getattr(other, name)), None)
+
     def resumes(self, other: Plan) -> str | None:
-        """The field that keeps a run of `other` from going on with this plan; None: nothing does."""
-        for name in FIXED:
-            if getattr(self, name) != getattr(other, name):
-                return name
-        return None if self.batch * self.accumulation == other.batch * other.accumulation else "batch"
+        """The field that keeps a run of `other` from going on with this plan and as many processes; None:
+        nothing does."""
+        same = self.batch * self.accumulation == other.batch * other.accumulation
+        return self.learns_other(other) or (None if same else "batch")
 
     @property
     def learning_rate(self) -> float:

@@ -16,6 +16,7 @@ from imfine.core.train.lesson import Lesson, TextLesson
 from imfine.core.train.packing import Pack, pack
 from imfine.core.train.plan import Plan
 from imfine.core.train.prepared import AnyLearner, Prepared
+from imfine.core.train.sharding import check_splittable
 from imfine.core.train.step import Stepper
 from imfine.core.train.told import of_the_language, of_the_split
 
@@ -25,10 +26,11 @@ def prepare(
 ) -> Iterator[Phase | Notice | Prepared]:
     """Yields how far it is, and all of it last. `folder` keeps what is made of the rows: tokens or latents.
 
-    Raises: Invalid, ModelBroken, ModelRefused.
+    Raises: Invalid, ModelBroken, ModelRefused, SetupError.
     """
     local = read_local(parent.path)
     check_kind(local.layout, data)
+    check_splittable(local.layout, plan)
     if local.layout.kind == "text":
         from imfine.core.train.prepare_text import opened
     else:

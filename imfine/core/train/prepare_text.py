@@ -15,6 +15,7 @@ from imfine.core.train.learner import Learner, Parent, open_learner
 from imfine.core.train.lesson import Lesson, TextLesson
 from imfine.core.train.plan import Plan
 from imfine.core.train.prepared import AnyLearner
+from imfine.core.train.sharding import parts, place_to_read, split
 from imfine.core.train.tokens import Tokens, write_tokens
 
 
@@ -23,12 +24,14 @@ def opened(  # noqa: PLR0917
 ) -> Iterator[Phase | Notice | tuple[AnyLearner, Lesson]]:
     tokenizer = read_tokenizer(parent.path)
     learner: Learner | None = None
-    for each in open_learner(parent, plan, accelerator.device):
+    for each in open_learner(parent, plan, place_to_read(accelerator.device)):
         if isinstance(each, Phase):
             yield each
         else:
             learner = each
     assert learner is not None, "open_learner yields the learner last"
+    if parts() > 1:
+        split(learner, accelerator.device)
     length = plan.tokens(local.layout)
     if accelerator.is_main_process:
         yield from write_tokens(

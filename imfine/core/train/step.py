@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from imfine.core.families import ImageLayout
 from imfine.core.train.average import Average
@@ -23,6 +24,7 @@ from imfine.core.train.optimizer import adamw, set_state, state_of
 from imfine.core.train.prepared import AnyLearner
 from imfine.core.train.room import in_words, lighter
 from imfine.core.train.schedule import learning_rate
+from imfine.core.train.sharding import is_split, whole
 from imfine.errors import OutOfMemory
 
 
@@ -46,7 +48,8 @@ class Stepper:
         self._parameters = list(learner.trained.values())
         self.optimizer = adamw(learner.trained, self.plan)
         self.average = Average(learner.trained, self.plan.ema) if self.plan.ema else None
-        self._model = accelerator.prepare(learner)  # DDP around it where there are several processes
+        # DDP around it where there are several processes, unless each holds a part
+        self._model = learner if is_split(learner) else accelerator.prepare(learner)
 
     def take(self, step: int, look: Callable[[float, float], None]) -> Taken:
         """Step `step` (0 is the first). `look` sees loss and gradient norm before anything changes.
@@ -57,8 +60,9 @@ class Stepper:
         with told_out_of_memory(self.learner), self._random(step):
             loss = self._gradients(packs, step)
         clip = self.plan.clip or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, clip, foreach=True))
-        look(loss, norm)
+        norm = whole(get_total_norm([p.grad for p in self._parameters if p.grad is not None], foreach=True))
+        clip_grads_with_norm_(self._parameters, clip, norm, foreach=True)
+        look(loss, float(norm))
         lr = learning_rate(self.plan, step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -67,7 +71,7 @@ class Stepper:
         self.optimizer.zero_grad(set_to_none=True)
         if self.average is not None:
             self.average.take(step)
-        return Taken(loss, norm, lr, self.lesson.read(packs))
+        return Taken(loss, float(norm), lr, self.lesson.read(packs))
 
     def state(self) -> dict[str, torch.Tensor]:
         """The optimizer's, and the average."""
@@ -94,9 +98,12 @@ class Stepper:
         total = torch.zeros((), dtype=torch.float64, device=ours.device)
         for i, (at, share) in enumerate(mine):
             batch = [tensor.to(ours.device) for tensor in self.lesson.batch(share, step, at)]
-            with nullcontext() if i == len(mine) - 1 else ours.no_sync(self._model):
+            apart = i < len(mine) - 1 and not is_split(
+                self.learner
+            )  # which would hold all gradients till then
+            with ours.no_sync(self._model) if apart else nullcontext():
                 loss = self._model(*batch)
-                ours.backward(loss * (ours.num_processes / count))  # DDP takes the mean of the processes
+                ours.backward(loss * (ours.num_processes / count))  # the mean of the processes is taken
             total += loss.detach().double()
         return float(ours.reduce(total, reduction="sum")) / count
 

@@ -173,6 +173,9 @@ def test_llama_2_7b_with_lora_on_paper():
     light = need(config, shapes, replace(asked, checkpointing=True), "cuda")
     assert found.together == pytest.approx(17.4e9, rel=0.05)
     assert light.together == pytest.approx(14.3e9, rel=0.05)
+    half = need(config, shapes, replace(asked, checkpointing=True), "cuda", parts=2)
+    assert half.weights == pytest.approx(light.weights / 2)
+    assert half.together == pytest.approx(8.8e9, rel=0.05)  # two layers, embedding and output layer are whole
     bits = need(config, shapes, replace(asked, method="qlora", checkpointing=True), "cuda")
     # 6,476 M numbers of matrices; embedding, output layer and norms in bfloat16; the adapters in float32
     assert bits.weights == pytest.approx(6.476e9 * 0.516 + 0.262e9 * 2 + 0.02e9 * 4, rel=0.005)

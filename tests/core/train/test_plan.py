@@ -78,6 +78,7 @@ def test_what_is_learned_from_what_keeps_a_run_from_going_on():
     assert plan.resumes(Plan(lr=1e-5, clip=0.5, steps=9, checkpointing=True, samples=("a",))) is None
     assert plan.resumes(Plan(batch=2, accumulation=2)) is None
     assert plan.resumes(Plan(batch=2)) == "batch"
+    assert plan.learns_other(Plan(batch=2)) is None
     assert plan.resumes(Plan(rank=9)) == "rank"
     assert set(FIXED) <= set(plan.to_json())
 

@@ -1,4 +1,4 @@
-"""Two processes learn what one with twice the accumulation does; launched otherwise, it says how."""
+"""Two processes, each with the whole model, learn what one with twice the accumulation does."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from accelerate import DistributedType
 from bits import QLORA
 from training import curve, run, source
 
 from imfine.core.models.known import SHIPPED
-from imfine.core.train.loop import check_spread
-from imfine.errors import SetupError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -98,13 +95,3 @@ def test_the_command_is_launched_by_the_configuration_that_is_shown(method, tmp_
     assert done.stdout.count("two is trained: 2 steps") == 1
     facts = json.loads((tmp_path / "home" / "models" / "two" / "imfine-train.json").read_text())
     assert facts["plan"]["method"] == method
-
-
-@pytest.mark.parametrize("kind", [DistributedType.FSDP, DistributedType.DEEPSPEED])
-def test_a_launch_that_splits_the_model_is_refused(kind):
-    """Where it is not, all goes on, and nothing is learned: accelerate has other parameters by then."""
-    with pytest.raises(SetupError, match=kind.value) as refused:
-        check_spread(kind)
-    assert "MULTI_GPU" in refused.value.remedy
-    check_spread(DistributedType.MULTI_GPU)
-    check_spread(DistributedType.NO)
