@@ -212,7 +212,7 @@ describe("the Train page, from two phrases", () => {
     fake.say({ type: "slider_result", delta: "smile", steps: 4, loss: 0.03, seconds: 61, parameters: 9 });
     state("succeeded");
     expect(await screen.findByRole("heading", { name: "smile is ready" })).toBeInTheDocument();
-    expect(screen.getByText(/at −2 towards “crying face”/)).toBeInTheDocument();
+    expect(screen.getByText(/below 0 towards “crying face”/)).toBeInTheDocument();
     expect(await violations()).toEqual([]);
     await user.click(screen.getByRole("button", { name: "Try it" }));
     expect(onCompare).toHaveBeenCalledWith({

@@ -47,7 +47,12 @@ export function KnobReady({ estimate, name, obstacle, starting, refused, onStart
       />
       {refused ? <ErrorNote error={refused} /> : null}
       <div className={classes.start}>
-        <Button kind="primary" disabled={obstacle !== undefined} busy={starting} onClick={onStart}>
+        <Button
+          kind={obstacle ? "plain" : "primary"}
+          disabled={obstacle !== undefined}
+          busy={starting}
+          onClick={onStart}
+        >
           <IconPlayerPlay size={18} aria-hidden />
           {starting ? t("ready.starting") : own("start")}
         </Button>

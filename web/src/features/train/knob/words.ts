@@ -47,8 +47,7 @@ const en = {
     bad_name: "Give the knob a name that can be used.",
   },
   result: {
-    words:
-      "At 2 it goes all the way towards “{{plus}}”, at −2 towards “{{minus}}”, at 0 the model is as it was.",
+    words: "Above 0 it goes towards “{{plus}}”, below 0 towards “{{minus}}”; at 0 the model is as it was.",
     try: "Try it",
     tryWords: "Opens Create with the knob at 1.",
   },
@@ -98,8 +97,7 @@ const ko = {
     bad_name: "쓸 수 있는 이름을 적어 주세요.",
   },
   result: {
-    words:
-      "2로 올리면 ‘{{plus}}’ 쪽으로, −2로 내리면 ‘{{minus}}’ 쪽으로 끝까지 가요. 0이면 원래 모델 그대로예요.",
+    words: "0보다 올리면 ‘{{plus}}’ 쪽으로, 내리면 ‘{{minus}}’ 쪽으로 가요. 0이면 원래 모델 그대로예요.",
     try: "써 보기",
     tryWords: "만들기에서 손잡이를 1에 두고 열어요.",
   },

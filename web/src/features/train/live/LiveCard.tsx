@@ -155,7 +155,11 @@ function Numbers({ kind, course }: PartProps) {
         value={t("live.stepsOf", { step: number(curve.last), steps: number(steps) })}
       />
       {kind === "knob" ? null : <One name={t("live.rounds")} value={number(epoch, 1)} />}
-      <One name={t("live.loss")} help={t(`live.lossHelp.${kind}`)} value={number(loss ?? 0, 3)} />
+      <One
+        name={t("live.loss")}
+        help={t(`live.lossHelp.${kind}`)}
+        value={number(loss ?? 0, kind === "knob" ? 4 : 3)}
+      />
       {held ? <One name={t("live.evalLoss")} help={t("live.evalHelp")} value={number(held.loss, 3)} /> : null}
       <One
         name={t(`live.speed.${kind === "text" ? "text" : "image"}`)}
