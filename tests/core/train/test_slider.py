@@ -10,6 +10,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from training import Source
 
+from imfine.core.events import Phase
 from imfine.core.train.events import SliderResult, TrainStep
 from imfine.core.train.learn import learn
 from imfine.core.train.slider import Slider, learned
@@ -79,6 +80,13 @@ def test_whose_it_is_tells_what_a_run_has_made(parent, tmp_path):
     assert learned(out, "first") == made
     assert learned(out, "second") is None
     assert learned(tmp_path, "first") is None
+
+
+def test_every_step_of_a_picture_that_is_drawn_is_a_sign_of_life(parent, tmp_path):
+    events = learn(parent, Slider(**{**SHORT, "count": 5}), tmp_path / "adapters" / "colour")
+    drawing = [event.done for event in events if isinstance(event, Phase) and event.phase == "working"]
+    assert sorted(set(drawing)) == [0, 4]
+    assert drawing.count(0) == drawing.count(4) > 1
 
 
 def test_whoever_stops_listening_leaves_nothing_behind(parent, tmp_path):
