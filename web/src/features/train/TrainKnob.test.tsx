@@ -134,6 +134,7 @@ describe("the Train page, from two phrases", () => {
     await twoPhrases();
     await user.click(screen.getByRole("button", { name: "red ↔ blue" }));
     expect(field("Name of the knob")).toHaveValue("redness");
+    expect(useDraft.getState().slider).toMatchObject({ steps: 70, lr: 3e-3, count: 12 });
     await user.click(screen.getByRole("button", { name: "smiling face ↔ crying face" }));
     expect(field(/What it is for/)).toHaveValue("");
     await user.type(field(/What it is for/), "a cat\n\n a house ");

@@ -42,11 +42,21 @@ export const SLIDER_LIMITS = {
 } as const;
 const MAX_NEUTRAL = 64;
 
-/** To begin with. English, which every model of the family reads. */
+const { steps, lr, count } = DEFAULT_SLIDER;
+const OWN = { neutral: "", steps, lr, count };
+/** To begin with, all that an example sets. English, which every model of the family reads. Red and blue as they were
+ *  measured on the starter (docs/training-pictures.md). */
 export const EXAMPLES = {
-  smile: { plus: "smiling face", minus: "crying face", neutral: "" },
-  region: { plus: "western style", minus: "eastern style", neutral: "" },
-  redness: { plus: "red", minus: "blue", neutral: "heart\ncar\nflower\nbook\nhat\nball" },
+  redness: {
+    plus: "red",
+    minus: "blue",
+    neutral: "heart\ncar\nflower\nbook\nhat\nball",
+    steps: 70,
+    lr: 3e-3,
+    count: 12,
+  },
+  smile: { plus: "smiling face", minus: "crying face", ...OWN },
+  region: { plus: "western style", minus: "eastern style", ...OWN },
 } as const;
 export type Example = keyof typeof EXAMPLES;
 export const EXAMPLE_NAMES = Object.keys(EXAMPLES) as Example[];
