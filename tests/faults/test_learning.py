@@ -70,14 +70,14 @@ def test_a_knob_comes_of_it_and_turns_the_picture(ready: Installation) -> None:
 
 
 def test_a_process_that_is_killed_is_followed_by_one_that_begins_anew(ready: Installation) -> None:
-    run = begin(ready, "killed", steps=40)
+    run = begin(ready, "killed", steps=20)
     wait_steps(ready, run)
     children(ready)[0].kill()
     wait_for(lambda: ready.run(run)["attempt"] == 2, 30)
     ready.wait_state(run, "succeeded", seconds=PATIENCE)
     again = [each for each in ready.log(run) if each["attempt"] == 2]
     assert [each["from"] for each in again if each["type"] == "restart"] == [0]
-    assert [i for each in again if each["type"] == "train_steps" for i in each["step"]] == list(range(1, 41))
+    assert [i for each in again if each["type"] == "train_steps" for i in each["step"]] == list(range(1, 21))
     assert left(ready, "killed") == {"killed"}
 
 
