@@ -24,7 +24,8 @@ def learn(  # noqa: PLR0917 - one parameter for each option of the command
     minus: Annotated[str, typer.Option(help='What it turns away from, e.g. "crying face".')],
     name: Annotated[str, typer.Option(help="What the knob is called.")],
     neutral: Annotated[
-        list[str] | None, typer.Option("--for", help="What it is for; else for everything. Repeatable.")
+        list[str] | None,
+        typer.Option("--for", help="What it is for, a neutral prompt; else for everything. Repeatable."),
     ] = None,
     label: Annotated[
         list[str] | None, typer.Option(help="Its name on the page by language: ko=지역. Repeatable.")

@@ -1,4 +1,4 @@
-"""Runs of kind `train` and `probe`, seen from the worker: a child process, as `tasks` follows a run.
+"""Runs of kind `train`, `probe` and `learn`, seen from the worker: a child process, as `tasks` follows a run.
 
 The child may take all memory or die: its own. Its standard input is its leash and takes orders, its standard
 output gives events as lines of JSON (see `child`). Steps that come together are one event. Knows no server.
@@ -17,11 +17,14 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from imfine.core.events import Notice, Phase, artifact_url, to_json
+from imfine.core.models.folders import ADAPTERS, stage_of
 from imfine.core.train.plan import Plan
 from imfine.core.train.room import in_words, lighter
+from imfine.core.train.slider import Slider
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.jobs.client import Claim
 from imfine.settings import Settings
@@ -29,7 +32,7 @@ from imfine.settings import Settings
 TOGETHER_S = 0.25  # steps are gathered for so long
 END_S = 3.0  # a child that was told to end and does not is killed
 LAST_LINES = 5
-RESULTS = ("train_result", "probe_result")
+RESULTS = ("train_result", "probe_result", "slider_result")
 
 
 class Died(Exception):
@@ -90,14 +93,11 @@ class Training:
 
     def __init__(self, claim: Claim, at: Settings) -> None:
         self.progress_at = time.monotonic()
-        self._probes = claim.kind == "probe"
-        self._folder = (
-            at.home / "probes" / claim.run
-            if self._probes
-            else at.models_dir / f".{claim.request['name']}.train"
-        )
+        self._goes_on = (
+            claim.kind == "train"
+        )  # from its checkpoints; of the others nothing stays that is not done
+        self._request = claim.request
         self._made = at.models_dir / claim.request.get("name", "")
-        self._plan = Plan.parse(claim.request["plan"])
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
         self._steps: list[dict[str, Any]] = []
         self._since = 0.0
@@ -112,6 +112,7 @@ class Training:
             stderr=self._errors,
             process_group=0,  # Ctrl-C is for the worker, which lets it save
         )
+        self._folder = _folder(claim, at, self._child.pid)
         job = {"kind": claim.kind, "run": claim.run, "attempt": claim.attempt, "request": claim.request}
         self._say(json.dumps({**job, "folder": str(self._folder)}))
         threading.Thread(target=self._listen, name=f"train-{claim.run}", daemon=True).start()
@@ -157,7 +158,7 @@ class Training:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
-        if self._probes:
+        if not self._goes_on:
             self.discard()
 
     def discard(self) -> None:
@@ -208,19 +209,31 @@ class Training:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()[-LAST_LINES:]
         if code == -signal.SIGKILL:
-            change = lighter(self._plan, None)
-            return Died(
-                OutOfMemory(
-                    "the process that trained was killed; most likely the machine's memory ran out",
-                    remedy=f"go on with {in_words(change)}, or end other programs",
-                    field="plan.batch",
-                    change=change,
-                )
-            )
+            fact = "the process that trained was killed; most likely the machine's memory ran out"
+            return Died(too_much(self._request, fact))
         text = "\n".join(lines)[-2000:]
         return Died(
             ImfineError(f"the process that trained ended with {code}: {text}", remedy="see the worker's log")
         )
+
+
+def too_much(request: dict[str, Any], fact: str) -> OutOfMemory:
+    """The error for a memory that did not suffice, as `fact` says, with what takes less."""
+    if "slider" in request:
+        return Slider(**request["slider"]).too_much(fact)
+    change = lighter(Plan.parse(request["plan"]), None)
+    remedy = f"go on with {in_words(change)}, or end other programs"
+    return OutOfMemory(fact, remedy=remedy, field="plan.batch", change=change)
+
+
+def _folder(claim: Claim, at: Settings, child: int) -> Path:
+    """What a run that is given up leaves: checkpoints, what was measured, a knob that was half written."""
+    if claim.kind == "probe":
+        return at.home / "probes" / claim.run
+    name = claim.request["name"]
+    if claim.kind == "learn":
+        return stage_of(at.home / ADAPTERS / name, child)
+    return at.models_dir / f".{name}.train"
 
 
 def _event(line: dict[str, Any]) -> Any:

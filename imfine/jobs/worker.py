@@ -56,6 +56,7 @@ class Worker:
             "generate": self._generate,
             "train": lambda claim: Training(claim, at),
             "probe": lambda claim: Training(claim, at),
+            "learn": lambda claim: Training(claim, at),
         }
         self.runner = Runner(self.client, kinds, self.stopping, import_torch)
 

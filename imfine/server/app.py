@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from imfine.server.datasets import Datasets
 from imfine.server.edge import Edge
 from imfine.server.estimates import Estimates
 from imfine.server.hub import Hub
+from imfine.server.learning import forget_knob
 from imfine.server.leases import Leases, Workers
 from imfine.server.lifecycle import Lifecycle
 from imfine.server.metrics import Metrics
@@ -29,12 +31,13 @@ from imfine.server.publisher import Publish, Publisher
 from imfine.server.reaper import Reaper
 from imfine.server.responses import Json
 from imfine.server.routes import worker as worker_routes
-from imfine.server.training import forget
+from imfine.server.training import forget_checkpoints
 from imfine.server.uploads import forget_uploads
 from imfine.settings import Settings
 from imfine.store import runs
 from imfine.store.engine import Store, sole_server
 from imfine.store.migrate import migrate
+from imfine.store.runs import Head
 from imfine.version import VERSION
 
 
@@ -72,6 +75,11 @@ def create_app(settings: Settings, publish: Publish | None = None, dist: Path = 
     return app
 
 
+def _forget(settings: Settings, run: Head) -> None:
+    forget_checkpoints(settings, run)
+    forget_knob(settings, run)
+
+
 def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
     store = Store(settings.database)
     opened.callback(store.close)
@@ -100,7 +108,7 @@ def _parts(settings: Settings, publish: Publish, opened: ExitStack) -> Context:
             leases,
             publisher,
             max_attempts=settings.max_attempts,
-            forget=lambda run: forget(settings, run),
+            forget=partial(_forget, settings),
         ),
         catalog=Catalog(settings),
         artifacts=artifacts,

@@ -27,7 +27,7 @@ from imfine.store.events import Log, Logged, to_json
 from imfine.store.runs import Head, Whole
 
 Event = Mapping[str, Any]
-RESULTS = ("result", "train_result", "probe_result")
+RESULTS = ("result", "train_result", "probe_result", "slider_result")
 PASSING = "preview"  # told to whoever listens, kept nowhere
 
 
@@ -106,7 +106,7 @@ class Lifecycle:
         max_attempts: int,
         forget: Callable[[Head], None] = lambda run: None,
     ) -> None:
-        """`forget` deletes what a training run has kept in order to go on."""
+        """`forget` deletes what is left of a run that nobody wants any more."""
         self.store = store
         self.leases = leases
         self._hub = hub
@@ -143,8 +143,8 @@ class Lifecycle:
     def submit(self, asked: Asked, key: str | None = None) -> tuple[Whole, int | None]:
         """The new run and its position; or the run that this key made before.
 
-        Raises: Conflict where the key was used with another body, or a run that goes on makes a model of this
-            name.
+        Raises: Conflict where the key was used with another body, or a run that goes on makes a model or a
+            delta of this name.
         """
         now = now_ms()
         with self.move() as move:
@@ -162,7 +162,7 @@ class Lifecycle:
                 return found, runs.position(move.connection, found.head)
             if asked.replaces and (replaced := runs.head(move.connection, asked.replaces)):
                 self._cancel(move, replaced)
-            if asked.kind == "train" and asked.name is not None:
+            if asked.kind in runs.MAKING and asked.name is not None:
                 _check_free(move, asked.name)
             run_id = ids.new_id()
             run = Head(
@@ -208,7 +208,7 @@ class Lifecycle:
     def save(self, run_id: str) -> None:
         """A training run shall stop and keep what it has learned. One that has ended stays as it ended.
 
-        Raises: NotFound; Conflict for a run that learns nothing, or has not begun.
+        Raises: NotFound; Conflict for a run of another kind, or one that has not begun.
         """
         with self.move() as move:
             run = self._learning(move, run_id)
@@ -229,7 +229,11 @@ class Lifecycle:
     def _learning(self, move: Move, run_id: str) -> Head:
         run = self._known(move, run_id)
         if run.kind != "train" or run.attempt == 0:
-            why = "has not begun" if run.kind == "train" else "trains nothing"
+            why = (
+                "has not begun"
+                if run.kind == "train"
+                else f"is of kind {run.kind}, which keeps no checkpoint"
+            )
             raise Conflict(
                 f"run {run_id} {why}: there is nothing to save",
                 remedy="cancel it instead",
@@ -468,7 +472,7 @@ def _check_free(move: Move, name: str) -> None:
     """Raises: Conflict."""
     if (run := runs.named(move.connection, name)) is not None:
         raise Conflict(
-            f"run {run} makes a model called {name!r} already",
+            f"run {run} makes a model or a delta called {name!r} already",
             remedy="choose another name",
             field="name",
             value=name,

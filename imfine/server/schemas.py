@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from imfine.errors import ImfineError, Invalid
 
-Kind = Literal["generate", "train", "probe"]
+Kind = Literal["generate", "train", "probe", "learn"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Dtype = Literal["float32", "bfloat16"]
 Method = Literal["full", "lora", "dora", "qlora"]
@@ -272,6 +272,42 @@ class ProbeIn(In):
     )
 
 
+class SliderIn(In):
+    """What a knob shall learn; whatever is left out is core's default."""
+
+    plus: str = Field(description="what it turns to", examples=["smiling face"])
+    minus: str = Field(description="what it turns away from", examples=["crying face"])
+    neutral: list[str] = Field(default=[], description="what it is for, a prompt each; none: anything")
+    rank: int = 4
+    steps: int = 200
+    batch: int = 4
+    lr: float = 1e-3
+    eta: float = Field(default=2.0, description="how far 1 goes, in differences of plus and minus")
+    count: int = Field(default=32, description="pictures that the model draws to learn on")
+    seed: int = 0
+    dtype: Dtype = "float32"
+
+
+class LabelIn(In):
+    """What it is called in the page's languages."""
+
+    en: str | None = Field(default=None, min_length=1, max_length=64)
+    ko: str | None = Field(default=None, min_length=1, max_length=64)
+
+
+class LearnIn(In):
+    """A knob that a picture model is to learn between two opposite prompts, without data; the result is a
+    delta of the model called `name`, from −2 to 2."""
+
+    kind: Literal["learn"]
+    model: ModelRef
+    revision: str | None = Field(default=None, min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=64, description="that no model and no delta has yet")
+    slider: SliderIn
+    label: LabelIn | None = Field(default=None, description="null: as its name")
+    page: str | None = Field(default=None, min_length=1, max_length=64)
+
+
 class EstimateIn(In):
     model: ModelRef
     revision: str | None = Field(default=None, min_length=1, max_length=200)
@@ -281,13 +317,14 @@ class EstimateIn(In):
 def _kind_of(body: Any) -> str:
     """What is none of them is held against the schema of `generate`, which says what is wrong."""
     kind = body.get("kind") if isinstance(body, dict) else getattr(body, "kind", None)
-    return kind if kind in ("train", "probe") else "generate"
+    return kind if kind in ("train", "probe", "learn") else "generate"
 
 
 RunIn = Annotated[
     Annotated[GenerateIn, Tag("generate")]
     | Annotated[TrainIn, Tag("train")]
-    | Annotated[ProbeIn, Tag("probe")],
+    | Annotated[ProbeIn, Tag("probe")]
+    | Annotated[LearnIn, Tag("learn")],
     Discriminator(_kind_of),
 ]
 
@@ -350,6 +387,17 @@ class ProbeRequest(Out):
     plan: dict[str, Any]
 
 
+class LearnRequest(Out):
+    """As `RunRequest`, of a run that learns a knob."""
+
+    kind: Literal["learn"]
+    model: str
+    revision: str | None
+    name: str
+    slider: dict[str, Any] = Field(description="nothing left open")
+    label: dict[str, str] | None
+
+
 class PhaseNow(Out):
     phase: str
     done: int
@@ -365,7 +413,8 @@ class RunSummary(Out):
     model: str
     page: str | None
     prompt: str = Field(
-        description="its first 200 characters; of a run that trains or measures: the data set's name"
+        description="its first 200 characters; of a run that trains or measures: the data set's name; of one "
+        "that learns a knob: both prompts"
     )
     recipe: dict[str, Any]
     recipe_hash: str
@@ -381,9 +430,14 @@ class RunSummary(Out):
 
 class Run(RunSummary):
     resumable: Resumable | None = Field(description="from where another run may go on with this one")
-    prompt: str = Field(description="the whole prompt, or the last message; or the data set's name")
-    request: Annotated[RunRequest | TrainRequest | ProbeRequest, Field(discriminator="kind")]
-    result: Annotated[ResultEvent | TrainResultEvent | ProbeResultEvent, Field(discriminator="type")] | None
+    prompt: str = Field(description="the whole prompt, or the last message; else as in the summary")
+    request: Annotated[RunRequest | TrainRequest | ProbeRequest | LearnRequest, Field(discriminator="kind")]
+    result: (
+        Annotated[
+            ResultEvent | TrainResultEvent | ProbeResultEvent | SliderResultEvent, Field(discriminator="type")
+        ]
+        | None
+    )
 
 
 class Resumable(Out):
@@ -643,6 +697,21 @@ class RunProbeResultEvent(_Event, ProbeResultEvent):
     """`probe_result` on the stream, last before the terminal state."""
 
 
+class SliderResultEvent(Out):
+    """A knob that was learned; `loss` is the mean of the last tenth of its steps."""
+
+    type: Literal["slider_result"]
+    delta: str = Field(description="its id, among the model's deltas")
+    steps: int
+    loss: float
+    seconds: float
+    parameters: int
+
+
+class RunSliderResultEvent(_Event, SliderResultEvent):
+    """`slider_result` on the stream, last before the terminal state."""
+
+
 class StateEvent(_Event):
     """The server's own: a run's state, or its place in the queue, has changed."""
 
@@ -682,6 +751,7 @@ Event = Annotated[
     | SavedEvent
     | RunTrainResultEvent
     | RunProbeResultEvent
+    | RunSliderResultEvent
     | StateEvent
     | RestartEvent,
     Field(discriminator="type"),

@@ -54,7 +54,7 @@ def resumable(run: Head, ctx: Context) -> int | None:
     return home.step if home.owner == run.id else None
 
 
-def forget(settings: Settings, run: Head) -> None:
+def forget_checkpoints(settings: Settings, run: Head) -> None:
     """Deletes what a training run has kept in order to go on."""
     home = Home(settings.models_dir / run.name)
     if run.kind == "train" and home.owner == run.id:

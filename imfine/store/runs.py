@@ -13,6 +13,7 @@ from sqlalchemy import Column, Connection, Select, delete, func, insert, select,
 from imfine.store.tables import keys, runs
 
 TERMINAL = ("succeeded", "failed", "cancelled")
+MAKING = ("train", "learn")  # kinds of runs that make something of their name
 EXCERPT = 200
 SEARCHED = 10_000  # characters of the prompt that a search sees
 KEY_LIFE_MS = 24 * 3600 * 1000
@@ -156,10 +157,10 @@ def running(connection: Connection) -> list[Head]:
 
 
 def named(connection: Connection, name: str) -> str | None:
-    """A run that waits or runs and will make a model of this name."""
+    """A run that waits or runs and will make a model or a delta of this name."""
     return connection.scalar(
         select(runs.c.id)
-        .where(runs.c.kind == "train", runs.c.state.in_(("queued", "running")), runs.c.name == name)
+        .where(runs.c.kind.in_(MAKING), runs.c.state.in_(("queued", "running")), runs.c.name == name)
         .limit(1)
     )
 
@@ -169,7 +170,7 @@ def turning(connection: Connection, delta: str) -> str | None:
     named = json.dumps(delta, ensure_ascii=False)[1:-1]
     found = connection.execute(
         select(runs.c.id, runs.c.request).where(
-            runs.c.kind != "train",
+            runs.c.kind.not_in(MAKING),
             runs.c.state.in_(("queued", "running")),
             runs.c.request.contains(named, autoescape=True),
         )

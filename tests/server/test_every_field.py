@@ -36,6 +36,29 @@ WHOLE = ask(
     page="page-1",
 )
 del WHOLE["prompt"]
+LEARN = {
+    "kind": "learn",
+    "model": "emoji-diffusion",
+    "revision": "main",
+    "name": "smile",
+    "slider": {
+        "plus": "smiling face",
+        "minus": "crying face",
+        "neutral": ["a cat", "a house"],
+        "rank": 2,
+        "steps": 3,
+        "batch": 1,
+        "lr": 1e-3,
+        "eta": 2.5,
+        "count": 1,
+        "seed": 1,
+        "dtype": "float32",
+    },
+    "label": {"en": "Smile", "ko": "웃음"},
+    "page": "page-1",
+}
+BODIES: dict[str, dict[str, Any]] = {"generate": WHOLE, "learn": LEARN}
+Place = tuple[str, tuple[Any, ...]]  # which body, and where in it
 BAD_NUMBERS = ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", str(2**63), str(-(2**63) - 1))
 TEXTS = ("😀", "مرحبا \u202eabc", "'; DROP TABLE runs; --", "e\u0301\u200b\ufeff")
 
@@ -48,9 +71,10 @@ def leaves(value: Any, kinds: tuple[type, ...], path: tuple[Any, ...] = ()) -> I
         yield path
 
 
-def written(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
+def written(place: Place, value: Any) -> dict[str, Any]:
     """The whole request with this one value changed."""
-    body = copy.deepcopy(WHOLE)
+    which, path = place
+    body = copy.deepcopy(BODIES[which])
     at: Any = body
     for key in path[:-1]:
         at = at[key]
@@ -58,50 +82,56 @@ def written(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
     return body
 
 
-def named(path: tuple[Any, ...]) -> str:
-    return ".".join(map(str, path))
+def named(place: Place) -> str:
+    return ".".join(map(str, place[1]))
 
 
-NUMBERS, STRINGS = list(leaves(WHOLE, (int, float))), list(leaves(WHOLE, (str,)))
+def places(*kinds: type) -> list[Place]:
+    return [(which, path) for which, body in BODIES.items() for path in leaves(body, kinds)]
+
+
+NUMBERS, STRINGS = places(int, float), places(str)
 
 
 def send(client: TestClient, body: str) -> Any:
     return client.post("/api/runs", content=body, headers={"Content-Type": "application/json"})
 
 
-def test_the_whole_request_is_taken(client: TestClient) -> None:
-    run = client.post("/api/runs", json=WHOLE | {"revision": None})
-    assert run.status_code == 202, run.text
-    assert len(NUMBERS) > 18
-    assert len(STRINGS) > 10
+def test_the_whole_requests_are_taken(client: TestClient) -> None:
+    for body in BODIES.values():
+        run = client.post("/api/runs", json=body | {"revision": None})
+        assert run.status_code == 202, run.text
+    assert len(NUMBERS) > 25
+    assert len(STRINGS) > 20
 
 
-@pytest.mark.parametrize("path", NUMBERS, ids=named)
-def test_a_number_that_cannot_be_carried_is_named(shared: TestClient, path: tuple[Any, ...]) -> None:
+@pytest.mark.parametrize("place", NUMBERS, ids=named)
+def test_a_number_that_cannot_be_carried_is_named(shared: TestClient, place: Place) -> None:
     for number in BAD_NUMBERS:
-        answer = send(shared, json.dumps(written(path, "HERE")).replace('"HERE"', number))
+        answer = send(shared, json.dumps(written(place, "HERE")).replace('"HERE"', number))
         assert answer.status_code == 422, (number, answer.text)
-        assert answer.json()["error"]["field"] == named(path), number
+        assert answer.json()["error"]["field"] == named(place), number
 
 
-@pytest.mark.parametrize("path", STRINGS, ids=named)
-def test_a_text_that_cannot_be_carried_is_named(shared: TestClient, path: tuple[Any, ...]) -> None:
+@pytest.mark.parametrize("place", STRINGS, ids=named)
+def test_a_text_that_cannot_be_carried_is_named(shared: TestClient, place: Place) -> None:
     for escape in ("\\u0000", "\\ud83d", "\\udc00 tail"):
-        answer = send(shared, json.dumps(written(path, "HERE")).replace("HERE", escape))
+        answer = send(shared, json.dumps(written(place, "HERE")).replace("HERE", escape))
         assert answer.status_code == 422, (escape, answer.text)
-        assert answer.json()["error"]["field"] == named(path), escape
+        assert answer.json()["error"]["field"] == named(place), escape
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_of_any_script_is_kept_exactly_or_refused(client: TestClient, queue: Queue, text: str) -> None:
     """Lanes, stop strings, turns, pages and keys as well as prompts; what a name cannot be is a 4xx."""
-    for path in STRINGS:
-        body = written(path, text) | ({} if path == ("revision",) else {"revision": None})
+    for place in STRINGS:
+        path = place[1]
+        body = written(place, text) | ({} if path == ("revision",) else {"revision": None})
         answer = client.post("/api/runs", json=body)
         if answer.status_code != 202:
             assert 400 <= answer.status_code < 500, (path, answer.text)
             continue
-        kept = client.get(f"/api/runs/{answer.json()['id']}").json()
+        kept = client.post(f"/api/runs/{answer.json()['id']}/cancel").json()  # its name is free again
         at: Any = kept["request"] | {"page": kept["page"]}
         for key in path:
             at = at[key]

@@ -38,7 +38,7 @@ def locked(folder: Path) -> Iterator[None]:
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
     """A temporary folder that becomes `folder` when the block ends well, and is deleted when it does not."""
-    stage = folder.parent / f".{folder.name}.{os.getpid()}.part"
+    stage = stage_of(folder, os.getpid())
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     try:
@@ -48,6 +48,11 @@ def staged(folder: Path) -> Iterator[Path]:
         stage.rename(folder)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def stage_of(folder: Path, pid: int) -> Path:
+    """Where a process makes `folder`; what it left when it was killed."""
+    return folder.parent / f".{folder.name}.{pid}.part"
 
 
 def taken_away(folder: Path) -> Path:

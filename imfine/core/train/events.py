@@ -136,9 +136,21 @@ class ProbeResult:
     type: Literal["probe_result"] = "probe_result"
 
 
+@dataclass(frozen=True)
+class SliderResult:
+    """A knob that was learned. `path`: its folder; `loss`: the mean of the last tenth of its steps."""
+
+    path: str
+    steps: int
+    loss: float
+    seconds: float
+    parameters: int
+    type: Literal["slider_result"] = "slider_result"
+
+
 Sample = Sampled | SampledPicture
 TrainEvent = Phase | Notice | Resumed | TrainStep | Evaluated | Sample | Saved | TrainResult
 
 
-def to_json(event: TrainEvent | ProbeResult) -> dict[str, Any]:
+def to_json(event: TrainEvent | ProbeResult | SliderResult) -> dict[str, Any]:
     return asdict(event)

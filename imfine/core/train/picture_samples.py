@@ -64,7 +64,9 @@ def drawn(
     (folder / SAMPLES).mkdir(parents=True, exist_ok=True)
     for first in range(0, len(prompts), AT_ONCE):
         some = prompts[first : first + AT_ONCE]
-        work, model = _denoised(learner, tokenizers, some, [plan.seed] * len(some))
+        work, model = _begun(learner, tokenizers, some, [plan.seed] * len(some))
+        while work.done < work.total:
+            _step(learner, work)
         with torch.no_grad():
             pixels = decode(model, work.latents, [Recipe()] * len(some))
         model.equalizer.close()
@@ -85,16 +87,18 @@ def latents_of(
     """What the model draws of `prompts` before it learns, from a seed each; (N, C, h, w) comes last."""
     found: list[torch.Tensor] = []
     for first in range(0, len(prompts), AT_ONCE):
-        yield Phase("working", first, len(prompts), "parts")
         some = prompts[first : first + AT_ONCE]
         seeds = [(learner.plan.seed + i) % 2**32 for i in range(first, first + len(some))]
-        work, model = _denoised(learner, tokenizers, some, seeds)
+        work, model = _begun(learner, tokenizers, some, seeds)
+        while work.done < work.total:
+            yield Phase("working", first, len(prompts), "parts")  # again at each step: a sign of life
+            _step(learner, work)
         model.equalizer.close()
         found.append(work.latents.cpu())
     yield torch.cat(found)
 
 
-def _denoised(
+def _begun(
     learner: PictureLearner, tokenizers: Sequence[Any], prompts: Sequence[str], seeds: Sequence[int]
 ) -> tuple[Denoising, _Drawing]:
     plan, layout = learner.plan, learner.local.layout
@@ -104,11 +108,17 @@ def _denoised(
     sampling = ImageSampling(width=pixels, height=pixels).settled(own)
     model = _drawing(learner, layout, tuple(tokenizers))
     rows = [Row(Recipe(), prompt, seed) for prompt, seed in zip(prompts, seeds, strict=True)]
-    with evaluating(learner), torch.autocast(model.device, torch.bfloat16, enabled=plan.dtype == "bfloat16"):
-        work = Denoising(model, rows, sampling)
-        while work.done < work.total:
-            work.step()
-    return work, model
+    with evaluating(learner), _autocast(learner, model.device):
+        return Denoising(model, rows, sampling), model
+
+
+def _step(learner: PictureLearner, work: Denoising) -> None:
+    with evaluating(learner), _autocast(learner, work.latents.device.type):
+        work.step()
+
+
+def _autocast(learner: PictureLearner, device: str) -> torch.autocast:
+    return torch.autocast(device, torch.bfloat16, enabled=learner.plan.dtype == "bfloat16")
 
 
 def _drawing(learner: PictureLearner, layout: ImageLayout, tokenizers: tuple[Any, ...]) -> _Drawing:

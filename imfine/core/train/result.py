@@ -92,7 +92,7 @@ def free(out_dir: Path) -> None:
             f"{out_dir.name} is already there",
             remedy="choose another name; training never writes over a model",
             field="name",
-            value=str(out_dir),
+            value=out_dir.name,
         )
 
 

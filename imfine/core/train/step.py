@@ -122,7 +122,7 @@ def told_out_of_memory(learner: AnyLearner) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
+        if not ran_out(error):
             raise
         plan, layout = learner.plan, learner.local.layout
         change = lighter(plan, layout)
@@ -139,3 +139,8 @@ def told_out_of_memory(learner: AnyLearner) -> Iterator[None]:
             change=change,
             detail=str(error)[:200],
         ) from error
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether it says that torch, or Python, found no memory."""
+    return isinstance(error, MemoryError) or "memory" in str(error)

@@ -13,10 +13,12 @@ AWAY = 3.0  # nats a token above the lowest mean, or the first loss: e³ = 20 ti
 
 
 class Watch:
-    """`saved`: the last checkpoint's step, told with the error; None before there is one."""
+    """`saved`: the last checkpoint's step, told with the error; None before there is one. `of`: what the
+    learning rate is a field of."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, of: str = "plan.") -> None:
         self.plan = plan
+        self.of = of
         self.saved: int | None = None
         self._losses: deque[float] = deque(maxlen=WINDOW)
         self._lowest = math.inf
@@ -60,7 +62,7 @@ class Watch:
         return TrainingDiverged(
             f"training diverged: {fact}",
             remedy=f"{go_on} with a learning rate of {lr:.2g}{clip}",
-            field="plan.lr",
+            field=f"{self.of}lr",
             value=self.plan.learning_rate,
             step=step,
             saved=self.saved,

@@ -12,9 +12,10 @@ from imfine.errors import TooLarge
 from imfine.server.asking import MODEL_NAMED, again, ask, explain_too_large
 from imfine.server.body import StrictRoute
 from imfine.server.context import Context, Ctx
+from imfine.server.learning import ask_learning
 from imfine.server.lifecycle import Asked, no_run
 from imfine.server.responses import Json, errors
-from imfine.server.schemas import GenerateIn, Kind, ProbeIn, Run, RunIn, RunList, State, TrainIn
+from imfine.server.schemas import GenerateIn, Kind, LearnIn, ProbeIn, Run, RunIn, RunList, State, TrainIn
 from imfine.server.training import ask_probe, ask_training, resumable
 from imfine.store import runs
 from imfine.store.runs import Whole
@@ -124,19 +125,21 @@ def pause(id: RunPath, ctx: Ctx) -> Json:
     summary="The same request, seed included, as a new run",
 )
 def run_again(id: RunPath, ctx: Ctx) -> Json:
-    """A model is not trained over: 409 while there is one of its name."""
+    """A model or a knob is not written over: 409 while there is one of its name."""
     before, _ = _find(ctx, id)
     request, page = json.loads(before.request), before.head.page
-    kinds = {"train": TrainIn, "probe": ProbeIn}
+    kinds = {"train": TrainIn, "probe": ProbeIn, "learn": LearnIn}
     kind = kinds.get(before.head.kind)
     request.pop("resumes", None)  # its checkpoints are used up
     asked = again(request, page) if kind is None else _checked(kind(**request, page=page), ctx)
     return _taken(ctx, *ctx.life.submit(asked))
 
 
-def _checked(body: GenerateIn | TrainIn | ProbeIn, ctx: Context) -> Asked:
+def _checked(body: GenerateIn | TrainIn | ProbeIn | LearnIn, ctx: Context) -> Asked:
     if isinstance(body, TrainIn):
         return ask_training(body, ctx)
+    if isinstance(body, LearnIn):
+        return ask_learning(body, ctx)
     return ask_probe(body, ctx) if isinstance(body, ProbeIn) else ask(body, ctx.catalog)
 
 

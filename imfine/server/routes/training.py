@@ -74,7 +74,7 @@ def _trains(id: str, ctx: Context) -> Head:
         run = runs.head(connection, id)
     if run is None:
         raise no_run(id)
-    if run.kind != "train":
+    if run.kind not in runs.MAKING:
         raise NotFound(
             f"run {id} trains nothing: it has no curves",
             remedy="list the runs that train with GET /api/runs?kind=train",

@@ -40,6 +40,7 @@ EVENTS = (
     "result",
     "train_result",
     "probe_result",
+    "slider_result",
 )
 RunPath = Annotated[str, Path(max_length=64)]
 Text = Annotated[str, Field(max_length=500)]
@@ -142,6 +143,8 @@ def finish(id: RunPath, body: Finish, ctx: Ctx) -> Json:
         result=body.result,
         error=body.error,
     )
+    if body.result is not None and body.result.get("type") in ("train_result", "slider_result"):
+        ctx.catalog.forget_deltas()  # there is one more
     return Json({})
 
 

@@ -10,9 +10,11 @@ import torch
 from diffusers import StableDiffusionPipeline
 from training import Source
 
-from imfine.core.train.events import TrainStep
-from imfine.core.train.slider import Slider, SliderResult, learn
-from imfine.errors import Conflict, Invalid
+from imfine.core.events import Phase
+from imfine.core.train.events import SliderResult, TrainStep
+from imfine.core.train.learn import learn
+from imfine.core.train.slider import Slider, learned
+from imfine.errors import Conflict, Invalid, OutOfMemory, TrainingDiverged
 
 
 @pytest.mark.parametrize(
@@ -20,8 +22,8 @@ from imfine.errors import Conflict, Invalid
     [
         ({"plus": ""}, "plus"),
         ({"minus": "red"}, "minus"),
-        ({"neutral": ("a", "\ud800")}, "for.1"),
-        ({"neutral": ("a",) * 65}, "for"),
+        ({"neutral": ("a", "\ud800")}, "neutral.1"),
+        ({"neutral": ("a",) * 65}, "neutral"),
         ({"eta": float("nan")}, "eta"),
         ({"steps": 0}, "steps"),
     ],
@@ -29,7 +31,7 @@ from imfine.errors import Conflict, Invalid
 def test_what_cannot_be_learned_is_refused_with_the_field(changes, field):
     with pytest.raises(Invalid) as refused:
         Slider(**{"plus": "red", "minus": "blue", **changes})
-    assert refused.value.field == field
+    assert refused.value.field == f"slider.{field}"
     assert refused.value.remedy
 
 
@@ -62,3 +64,50 @@ def test_a_knob_is_learned_and_turned(tmp_path):
     assert (said[1.0] - said[-1.0]).abs().max() > (said[1.0] - before).abs().max()
     with pytest.raises(Conflict):
         list(learn(parent, slider, out))
+
+
+@pytest.fixture
+def parent(tmp_path):
+    return Source(small_pictures.save("sd1", tmp_path / "model"))
+
+
+SHORT = {"plus": "red", "minus": "blue", "steps": 2, "batch": 2, "count": 1, "rank": 1}
+
+
+def test_whose_it_is_tells_what_a_run_has_made(parent, tmp_path):
+    out = tmp_path / "adapters" / "colour"
+    *_, made = learn(parent, Slider(**SHORT), out, run="first")
+    assert learned(out, "first") == made
+    assert learned(out, "second") is None
+    assert learned(tmp_path, "first") is None
+
+
+def test_every_step_of_a_picture_that_is_drawn_is_a_sign_of_life(parent, tmp_path):
+    events = learn(parent, Slider(**{**SHORT, "count": 5}), tmp_path / "adapters" / "colour")
+    drawing = [event.done for event in events if isinstance(event, Phase) and event.phase == "working"]
+    assert sorted(set(drawing)) == [0, 4]
+    assert drawing.count(0) == drawing.count(4) > 1
+
+
+def test_whoever_stops_listening_leaves_nothing_behind(parent, tmp_path):
+    events = learn(parent, Slider(**SHORT), tmp_path / "adapters" / "colour")
+    assert next(event for event in events if isinstance(event, TrainStep)).step == 1
+    events.close()
+    assert not (tmp_path / "adapters").exists()
+
+
+def test_numbers_that_break_end_it_with_a_rate_that_may_not(parent, tmp_path, monkeypatch):
+    monkeypatch.setattr("imfine.core.train.learn.learning_rate", lambda *_: float("inf"))
+    with pytest.raises(TrainingDiverged) as ended:
+        list(learn(parent, Slider(**{**SHORT, "lr": 0.1}), tmp_path / "adapters" / "colour"))
+    assert (ended.value.field, ended.value.params["change"]) == ("slider.lr", {"lr": 0.01})
+    assert not (tmp_path / "adapters").exists()
+
+
+def test_what_does_not_fit_is_told_before_anything_is_read(parent, tmp_path, monkeypatch):
+    monkeypatch.setattr("imfine.core.train.learn.free_memory", lambda: (1 << 20, "cpu"))
+    for batch, change in ((4, {"batch": 2}), (1, {})):
+        with pytest.raises(OutOfMemory) as refused:
+            list(learn(parent, Slider(**{**SHORT, "batch": batch}), tmp_path / "adapters" / "colour"))
+        assert (refused.value.field, refused.value.params["change"]) == ("slider.batch", change)
+        assert refused.value.remedy

@@ -1,5 +1,5 @@
 /** A person teaches the picture starter a look: dropped pictures and captions, some steps, what it draws, and the end beside
- * the original. */
+ * the original; and a knob, from two phrases. */
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
@@ -106,6 +106,45 @@ describe("train on pictures", { timeout: 1_200_000 }, () => {
     for (const kind of ["base", "tuned"])
       await page.locator(`section[data-kind=${kind}] img[src^="/api/artifacts/"]`).waitFor(SLOW);
     assert.equal(await studio.prompt.inputValue(), "smiling cat");
+    await studio.close();
+  });
+
+  test("two phrases, start, reload in mid-run, try the knob", async () => {
+    const studio = await Studio.open(browser, app);
+    const { page } = studio;
+    await page.getByRole("button", { name: /(Start with|Use) this model: .*emoji/i }).click();
+    await page.getByRole("slider", { name: "TONE" }).waitFor();
+    await page.getByRole("link", { name: "Train" }).click();
+    await page.getByRole("radio", { name: /From two phrases/ }).click();
+    await page.getByText(/it fits/).waitFor(SLOW);
+    assert.deepEqual(await violations(page), [], "empty");
+
+    await page.getByRole("button", { name: "smiling face ↔ crying face" }).click();
+    await page.getByText("Expert settings").click();
+    for (const [name, value] of [
+      ["Steps", String(STEPS)],
+      ["Pictures it draws first", "1"],
+      ["Pictures at once (batch)", "1"],
+    ] as const) {
+      const box = page.getByRole("textbox", { name, exact: true });
+      await box.fill(value);
+      await box.press("Enter");
+    }
+    assert.deepEqual(await violations(page), [], "set up");
+    await page.getByRole("button", { name: "Learn this knob" }).click();
+    await page.getByRole("heading", { name: "smile", exact: true }).waitFor(SLOW);
+    await page.reload();
+    await page.getByRole("button", { name: "Try it" }).waitFor(TRAINED);
+    await page.getByText(`${STEPS} of ${STEPS}`).waitFor();
+    assert.deepEqual(await violations(page), [], "done");
+
+    await page.getByRole("button", { name: "Try it" }).click();
+    const knob = page.getByRole("slider", { name: "smile" });
+    await knob.waitFor();
+    for (const [name, value] of Object.entries({ valuemin: "-2", valuenow: "1", valuemax: "2" }))
+      assert.equal(await knob.getAttribute(`aria-${name}`), value);
+    for (const kind of ["base", "tuned"])
+      await page.locator(`section[data-kind=${kind}] img[src^="/api/artifacts/"]`).waitFor(SLOW);
     await studio.close();
   });
 });

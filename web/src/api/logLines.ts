@@ -55,6 +55,8 @@ function words(event: RunEvent): string {
       return `result ${event.model} · ${event.reason} · ${event.steps} steps · loss ${event.loss_before?.toFixed(4) ?? "–"} → ${event.loss_after?.toFixed(4) ?? "–"}`;
     case "probe_result":
       return `result ${event.steps} steps at ${event.step_s.toFixed(3)} s · ${event.evaluations} evaluations at ${event.evaluation_s.toFixed(2)} s · ${Math.round(event.seconds)} s in all`;
+    case "slider_result":
+      return `result ${event.delta} · ${event.steps} steps · loss ${event.loss.toFixed(4)} · ${Math.round(event.seconds)} s`;
     default: // of a server that is newer than this page
       return (event as RunEvent).type;
   }

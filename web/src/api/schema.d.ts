@@ -200,7 +200,7 @@ export interface paths {
         put?: never;
         /**
          * The same request, seed included, as a new run
-         * @description A model is not trained over: 409 while there is one of its name.
+         * @description A model or a knob is not written over: 409 while there is one of its name.
          */
         post: operations["run_again_api_runs__id__again_post"];
         delete?: never;
@@ -952,7 +952,7 @@ export interface components {
              */
             tokens: number;
         };
-        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["TrainStepsEvent"] | components["schemas"]["EvaluatedEvent"] | components["schemas"]["SampledEvent"] | components["schemas"]["SavedEvent"] | components["schemas"]["RunTrainResultEvent"] | components["schemas"]["RunProbeResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
+        Event: components["schemas"]["PhaseEvent"] | components["schemas"]["TokensEvent"] | components["schemas"]["LaneEndEvent"] | components["schemas"]["MeasuresEvent"] | components["schemas"]["PreviewEvent"] | components["schemas"]["PictureEvent"] | components["schemas"]["PictureMeasuresEvent"] | components["schemas"]["NoticeEvent"] | components["schemas"]["RunResultEvent"] | components["schemas"]["TrainStepsEvent"] | components["schemas"]["EvaluatedEvent"] | components["schemas"]["SampledEvent"] | components["schemas"]["SavedEvent"] | components["schemas"]["RunTrainResultEvent"] | components["schemas"]["RunProbeResultEvent"] | components["schemas"]["RunSliderResultEvent"] | components["schemas"]["StateEvent"] | components["schemas"]["RestartEvent"];
         /**
          * FetchStep
          * @description One of them.
@@ -1198,6 +1198,16 @@ export interface components {
             /** Version */
             version: string | null;
         };
+        /**
+         * LabelIn
+         * @description What it is called in the page's languages.
+         */
+        LabelIn: {
+            /** En */
+            en?: string | null;
+            /** Ko */
+            ko?: string | null;
+        };
         /** LaneAsked */
         LaneAsked: {
             /** Name */
@@ -1360,6 +1370,63 @@ export interface components {
             classic_min: number;
             /** Classic Max */
             classic_max: number;
+        };
+        /**
+         * LearnIn
+         * @description A knob that a picture model is to learn between two opposite prompts, without data; the result is a
+         *     delta of the model called `name`, from −2 to 2.
+         */
+        LearnIn: {
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "learn";
+            /**
+             * Model
+             * @description starter, Hub id or local folder
+             */
+            model: string;
+            /** Revision */
+            revision?: string | null;
+            /**
+             * Name
+             * @description that no model and no delta has yet
+             */
+            name: string;
+            slider: components["schemas"]["SliderIn"];
+            /** @description null: as its name */
+            label?: components["schemas"]["LabelIn"] | null;
+            /** Page */
+            page?: string | null;
+        };
+        /**
+         * LearnRequest
+         * @description As `RunRequest`, of a run that learns a knob.
+         */
+        LearnRequest: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "learn";
+            /** Model */
+            model: string;
+            /** Revision */
+            revision: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Slider
+             * @description nothing left open
+             */
+            slider: {
+                [key: string]: unknown;
+            };
+            /** Label */
+            label: {
+                [key: string]: string;
+            } | null;
         };
         /** LoginIn */
         LoginIn: {
@@ -2156,7 +2223,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "generate" | "train" | "probe";
+            kind: "generate" | "train" | "probe" | "learn";
             /**
              * State
              * @enum {string}
@@ -2170,7 +2237,7 @@ export interface components {
             page: string | null;
             /**
              * Prompt
-             * @description the whole prompt, or the last message; or the data set's name
+             * @description the whole prompt, or the last message; else as in the summary
              */
             prompt: string;
             /** Recipe */
@@ -2203,9 +2270,9 @@ export interface components {
             /** @description from where another run may go on with this one */
             resumable: components["schemas"]["Resumable"] | null;
             /** Request */
-            request: components["schemas"]["RunRequest"] | components["schemas"]["TrainRequest"] | components["schemas"]["ProbeRequest"];
+            request: components["schemas"]["RunRequest"] | components["schemas"]["TrainRequest"] | components["schemas"]["ProbeRequest"] | components["schemas"]["LearnRequest"];
             /** Result */
-            result: (components["schemas"]["ResultEvent"] | components["schemas"]["TrainResultEvent"] | components["schemas"]["ProbeResultEvent"]) | null;
+            result: (components["schemas"]["ResultEvent"] | components["schemas"]["TrainResultEvent"] | components["schemas"]["ProbeResultEvent"] | components["schemas"]["SliderResultEvent"]) | null;
         };
         /** RunList */
         RunList: {
@@ -2357,6 +2424,34 @@ export interface components {
             /** Attempt */
             attempt: number;
         };
+        /**
+         * RunSliderResultEvent
+         * @description `slider_result` on the stream, last before the terminal state.
+         */
+        RunSliderResultEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "slider_result";
+            /**
+             * Delta
+             * @description its id, among the model's deltas
+             */
+            delta: string;
+            /** Steps */
+            steps: number;
+            /** Loss */
+            loss: number;
+            /** Seconds */
+            seconds: number;
+            /** Parameters */
+            parameters: number;
+            /** Run */
+            run: string;
+            /** Attempt */
+            attempt: number;
+        };
         /** RunSummary */
         RunSummary: {
             /** Id */
@@ -2365,7 +2460,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "generate" | "train" | "probe";
+            kind: "generate" | "train" | "probe" | "learn";
             /**
              * State
              * @enum {string}
@@ -2379,7 +2474,7 @@ export interface components {
             page: string | null;
             /**
              * Prompt
-             * @description its first 200 characters; of a run that trains or measures: the data set's name
+             * @description its first 200 characters; of a run that trains or measures: the data set's name; of one that learns a knob: both prompts
              */
             prompt: string;
             /** Recipe */
@@ -2611,6 +2706,97 @@ export interface components {
             max_body_bytes: number;
         };
         /**
+         * SliderIn
+         * @description What a knob shall learn; whatever is left out is core's default.
+         */
+        SliderIn: {
+            /**
+             * Plus
+             * @description what it turns to
+             * @example smiling face
+             */
+            plus: string;
+            /**
+             * Minus
+             * @description what it turns away from
+             * @example crying face
+             */
+            minus: string;
+            /**
+             * Neutral
+             * @description what it is for, a prompt each; none: anything
+             * @default []
+             */
+            neutral: string[];
+            /**
+             * Rank
+             * @default 4
+             */
+            rank: number;
+            /**
+             * Steps
+             * @default 200
+             */
+            steps: number;
+            /**
+             * Batch
+             * @default 4
+             */
+            batch: number;
+            /**
+             * Lr
+             * @default 0.001
+             */
+            lr: number;
+            /**
+             * Eta
+             * @description how far 1 goes, in differences of plus and minus
+             * @default 2
+             */
+            eta: number;
+            /**
+             * Count
+             * @description pictures that the model draws to learn on
+             * @default 32
+             */
+            count: number;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed: number;
+            /**
+             * Dtype
+             * @default float32
+             * @enum {string}
+             */
+            dtype: "float32" | "bfloat16";
+        };
+        /**
+         * SliderResultEvent
+         * @description A knob that was learned; `loss` is the mean of the last tenth of its steps.
+         */
+        SliderResultEvent: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "slider_result";
+            /**
+             * Delta
+             * @description its id, among the model's deltas
+             */
+            delta: string;
+            /** Steps */
+            steps: number;
+            /** Loss */
+            loss: number;
+            /** Seconds */
+            seconds: number;
+            /** Parameters */
+            parameters: number;
+        };
+        /**
          * StateEvent
          * @description The server's own: a run's state, or its place in the queue, has changed.
          */
@@ -2633,7 +2819,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "generate" | "train" | "probe";
+            kind: "generate" | "train" | "probe" | "learn";
             /** Name */
             name: string;
             /** Model */
@@ -3215,7 +3401,7 @@ export interface operations {
         parameters: {
             query?: {
                 state?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
-                kind?: ("generate" | "train" | "probe") | null;
+                kind?: ("generate" | "train" | "probe" | "learn") | null;
                 model?: string | null;
                 /** @description in prompt, name, model and id */
                 q?: string | null;
@@ -3296,7 +3482,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["GenerateIn"] | components["schemas"]["TrainIn"] | components["schemas"]["ProbeIn"];
+                "application/json": components["schemas"]["GenerateIn"] | components["schemas"]["TrainIn"] | components["schemas"]["ProbeIn"] | components["schemas"]["LearnIn"];
             };
         };
         responses: {

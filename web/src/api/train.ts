@@ -3,6 +3,7 @@ import { queryOptions } from "@tanstack/react-query";
 import { errorFromBody, ImfineError } from "@/shared/errors";
 import { pageId } from "@/shared/pageId";
 import { api, body } from "./client";
+import type { LearnRun } from "./learn";
 import type { components, paths } from "./schema";
 import { signedOut } from "./sessionState";
 import { streamOpen } from "./stream/pageStream";
@@ -20,7 +21,8 @@ export type TrainResult = S["TrainResultEvent"];
 export type TrainRequest = S["TrainRequest"];
 export type Estimate = Omit<S["Estimate"], "change"> & { change: PlanJson | null };
 export type ProbeResult = S["ProbeResultEvent"];
-export type TrainRun = Omit<S["Run"], "request" | "result"> & {
+export type TrainRun = Omit<S["Run"], "kind" | "request" | "result"> & {
+  kind: "train";
   request: TrainRequest;
   result: TrainResult | null;
 };
@@ -184,10 +186,11 @@ const ask = (asked: Omit<Asked, "plan"> & { plan: PlanJson }): Promise<TrainRun>
     api.POST("/api/runs", { body: asked as Asked, params: { header: {} } }),
   ) as unknown as Promise<TrainRun>;
 
-export function getTraining(id: string, signal?: AbortSignal): Promise<TrainRun> {
-  return body(
-    api.GET("/api/runs/{id}", { params: { path: { id } }, signal }),
-  ) as unknown as Promise<TrainRun>;
+/** A run that trains or learns a knob. */
+export function getTraining(id: string, signal?: AbortSignal): Promise<TrainRun | LearnRun> {
+  return body(api.GET("/api/runs/{id}", { params: { path: { id } }, signal })) as unknown as Promise<
+    TrainRun | LearnRun
+  >;
 }
 
 /** Ends with the model as it is by now. */

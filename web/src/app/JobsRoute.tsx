@@ -14,7 +14,7 @@ export default function JobsRoute() {
         void navigate({ to: "/jobs", search: (now) => ({ ...now, ...change }), replace })
       }
       onOpen={({ id, kind }) =>
-        void navigate({ to: kind === "train" ? "/train" : "/create", search: { run: id } })
+        void navigate({ to: kind === "generate" ? "/create" : "/train", search: { run: id } })
       }
       onCreate={() => void navigate({ to: "/create" })}
     />

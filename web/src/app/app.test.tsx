@@ -288,6 +288,27 @@ test("jobs: a run that trains is told by its course, and opens in Train", async 
   await waitFor(() => expect(window.location.pathname + window.location.search).toBe("/train?run=01e"));
 });
 
+test("jobs: a knob that was learned is told by its phrases, and opens in Train", async () => {
+  const learning = {
+    ...run({ id: "01f", state: "running" }),
+    kind: "learn",
+    name: "smile",
+    recipe: {},
+    prompt: "smiling face ↔ crying face",
+    request: { kind: "learn", model: "emoji", revision: null, name: "smile", slider: {}, label: null },
+    result: null,
+  };
+  server.on("GET /api/runs", () => ({ items: [learning], next: null, total: 1 }));
+  server.on("GET /api/runs/01f", () => learning);
+  await open("/jobs?run=01f");
+  const list = await screen.findByRole("list", { name: /newest first/ });
+  expect(list).toHaveTextContent(/smiling face ↔ crying face.*smile.*Learned knob/);
+  const drawer = await screen.findByRole("dialog");
+  expect(within(drawer).getByRole("button", { name: "Cancel" })).toBeInTheDocument();
+  await user.click(within(drawer).getByRole("button", { name: "Open in Train" }));
+  await waitFor(() => expect(window.location.pathname + window.location.search).toBe("/train?run=01f"));
+});
+
 test("jobs: nothing yet, nothing found, and a failure that says so", async () => {
   server.on("GET /api/runs", () => ({ items: [], next: null, total: 0 }));
   await open("/jobs");

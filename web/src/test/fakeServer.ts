@@ -18,8 +18,13 @@ export function answer(status: number, body: unknown): Response {
   });
 }
 
-export function refusal(status: number, code: string, message: string): Response {
-  return answer(status, { error: { code, message, remedy: "", field: null, value: null, params: {} } });
+export function refusal(
+  status: number,
+  code: string,
+  message: string,
+  field: string | null = null,
+): Response {
+  return answer(status, { error: { code, message, remedy: "", field, value: null, params: {} } });
 }
 
 /** `routes`: "GET /api/runs/:id" → body, Response, or what makes one. Streams answer by themselves. */

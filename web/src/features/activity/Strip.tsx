@@ -57,7 +57,7 @@ function Progress({ work, now }: { work: Work; now: number }) {
     if (work.position !== null)
       words.push(work.position === 0 ? t("queued_first") : t("queued_at", { count: work.position }));
   } else if (phase) {
-    words.push(t(phaseWord(phase.phase)));
+    words.push(t(phaseWord(phase.phase, phase.unit)));
     const amount = phase.unit === "bytes" ? bytes : number;
     if (phase.total) words.push(t("of", { done: amount(phase.done), total: amount(phase.total) }));
     else if (phase.done > 0) words.push(amount(phase.done));
@@ -70,7 +70,11 @@ function Progress({ work, now }: { work: Work; now: number }) {
     <>
       <span className={classes.words}>{words.join(" · ")}</span>
       {share === null ? null : (
-        <progress className={classes.bar} value={share} aria-label={t(phaseWord(phase?.phase))} />
+        <progress
+          className={classes.bar}
+          value={share}
+          aria-label={t(phaseWord(phase?.phase, phase?.unit))}
+        />
       )}
     </>
   );

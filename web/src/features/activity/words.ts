@@ -15,6 +15,7 @@ export const { useT } = messages("activity", {
     downloading: "downloading",
     loading: "loading the model",
     working: "answering",
+    drawing: "drawing",
     training: "training",
     measuring: "measuring",
     saving: "saving",
@@ -34,6 +35,7 @@ export const { useT } = messages("activity", {
     downloading: "받는 중",
     loading: "모델 불러오는 중",
     working: "답하는 중",
+    drawing: "그리는 중",
     training: "학습 중",
     measuring: "재는 중",
     saving: "저장 중",
@@ -46,7 +48,8 @@ export const { useT } = messages("activity", {
 
 const PHASES = ["waiting", "downloading", "loading", "working", "training", "measuring", "saving"] as const;
 
-/** The word for a phase; one we do not know is work. */
-export function phaseWord(name: string | undefined): (typeof PHASES)[number] {
+/** The word for a phase; one we do not know is work, and work in parts is pictures that are drawn to learn on. */
+export function phaseWord(name: string | undefined, unit?: string): (typeof PHASES)[number] | "drawing" {
+  if (name === "working" && unit === "parts") return "drawing";
   return PHASES.find((phase) => phase === name) ?? "working";
 }

@@ -98,7 +98,7 @@ const en = {
     remove: "Take {{name}} away",
     tensors_one: "1 tensor",
     tensors_other: "{{count}} tensors",
-    kind: { trained: "trained here", adapter: "adapter", slider: "slider" },
+    kind: { trained: "trained here", adapter: "adapter", slider: "learned knob" },
     method: { full: "all weights", lora: "LoRA", dora: "DoRA", qlora: "QLoRA" },
     meaning: {
       trained: "0 is the original, 1 the trained model",
@@ -398,7 +398,7 @@ const ko = {
     remove: "{{name}} 치우기",
     tensors_one: "텐서 1개",
     tensors_other: "텐서 {{count}}개",
-    kind: { trained: "여기서 학습", adapter: "어댑터", slider: "슬라이더" },
+    kind: { trained: "여기서 학습", adapter: "어댑터", slider: "배운 손잡이" },
     method: { full: "모든 가중치", lora: "LoRA", dora: "DoRA", qlora: "QLoRA" },
     meaning: {
       trained: "0은 원본, 1은 학습한 모델",

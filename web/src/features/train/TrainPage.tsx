@@ -1,28 +1,17 @@
-/** Train: a model learns from one's own examples. Lays out the parts and ties the chosen model to them; knows no part's
- *  inside. `run`: a run to look at again. */
-import { useDebouncedValue } from "@mantine/hooks";
-import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useState } from "react";
-import { modelQuery, modelsQuery } from "@/api/models";
-import { datasetsQuery, estimateQuery } from "@/api/train";
-import { asImfineError, type ImfineError } from "@/shared/errors";
-import { useErrorWords } from "@/shared/i18n/errorWords";
+/** Train: a model learns, from one's own examples or between two phrases. Knows which way was chosen and the run that is
+ *  watched, no setting. `run`: a run to look at again. */
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { modelQuery } from "@/api/models";
+import { datasetsQuery } from "@/api/train";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
-import { ReadyCard } from "./budget/ReadyCard";
-import { DataCard } from "./data/DataCard";
-import { Facts } from "./data/Facts";
-import { PictureFacts } from "./data/PictureFacts";
+import { DataSetup } from "./DataSetup";
+import { KnobSetup } from "./KnobSetup";
 import { LiveCard } from "./live/LiveCard";
 import { type Compared, draws } from "./logic/course";
-import { setName, useDraft } from "./logic/draft";
-import { isName, suggestName } from "./logic/name";
-import { METHODS } from "./logic/plan";
-import { obstacles } from "./logic/ready";
+import { useDraft } from "./logic/draft";
 import classes from "./TrainPage.module.css";
-import { open, openLast, start, useTraining } from "./training";
-import { SETTLED_MS, usePictureSetup, useTextSetup } from "./useSetup";
-import { PictureWhatCard } from "./what/PictureWhatCard";
-import { WhatCard } from "./what/WhatCard";
+import { open, openLast, useTraining } from "./training";
 import { useT } from "./words";
 
 export type { Compared };
@@ -32,7 +21,7 @@ type Props = { model: string; run: string | null; onCompare: (compared: Compared
 export default function TrainPage({ model, run, onCompare }: Props) {
   const t = useT();
   const client = useQueryClient();
-  const draft = useDraft();
+  const way = useDraft((draft) => draft.way);
   const { course, run: watched } = useTraining();
 
   useEffect(() => {
@@ -41,62 +30,26 @@ export default function TrainPage({ model, run, onCompare }: Props) {
   }, [run]);
 
   const detail = useQuery({ ...modelQuery(model), enabled: model !== "" });
-  const models = useQuery(modelsQuery);
   const datasets = useQuery(datasetsQuery);
-  const layout = detail.data?.layout ?? null;
-  const kind = layout?.kind ?? null;
-  const dataset = datasets.data?.find(({ id }) => id === draft.dataset) ?? null;
-  const reader = detail.data?.card.ready ? model : null; // before it is here, its tokenizer is not known
-
-  const text = useTextSetup(kind === "text" ? layout : null, reader, dataset);
-  const pictures = usePictureSetup(kind === "image" ? layout : null, dataset);
-  const setup = kind === "image" ? pictures : text;
-  const [settled] = useDebouncedValue(setup.plan, SETTLED_MS);
-  const estimate = useQuery({
-    ...estimateQuery(model, settled),
-    enabled: kind !== null && setup.learns,
-    placeholderData: keepPreviousData,
-  });
-
-  const suggested = useMemo(
-    () => suggestName(model, dataset?.name ?? "trained", models.data?.map(({ id }) => id) ?? []),
-    [model, dataset, models.data],
-  );
-  const name = draft.name ?? suggested;
-  const found = obstacles({
-    kind: kind ?? "text",
-    dataset,
-    trained: setup.trained,
-    learns: setup.learns,
-    fits: estimate.data?.fits ?? null,
-    nameIsGood: isName(name),
-  });
-
-  const [starting, setStarting] = useState(false);
-  const [refused, setRefused] = useState<ImfineError | null>(null);
-  const words = useErrorWords();
-  const aboutName = refused?.field === "name" ? refused : null;
-  const begin = async () => {
-    if (dataset === null) return;
-    setRefused(null);
-    setStarting(true);
-    try {
-      await start({ model, name, dataset: dataset.id, plan: setup.plan });
-      setName(null);
-    } catch (thrown) {
-      setRefused(asImfineError(thrown));
-    }
-    setStarting(false);
-  };
 
   const done = course?.result != null;
   useEffect(() => {
     if (done) void client.invalidateQueries({ queryKey: ["models"] });
   }, [done, client]);
 
-  const learned = datasets.data?.find(({ id }) => id === watched?.request.dataset) ?? null;
-  const counted = { estimate: estimate.data ?? null, counting: estimate.isFetching };
-  const methods = detail.data?.methods ?? METHODS.filter((one) => one !== "qlora");
+  const id = watched?.kind === "train" ? watched.request.dataset : null;
+  const learned = datasets.data?.find((dataset) => dataset.id === id) ?? null;
+  const made =
+    course === null
+      ? "text"
+      : course.kind === "learn"
+        ? "knob"
+        : (learned?.kind ?? (draws(course) ? "image" : "text"));
+  const live =
+    course === null ? null : (
+      <LiveCard kind={made} course={course} datasetName={learned?.name ?? null} onCompare={onCompare} />
+    );
+  const setup = { model, live };
 
   return (
     <div className={classes.page}>
@@ -105,64 +58,18 @@ export default function TrainPage({ model, run, onCompare }: Props) {
         <p>{t("lead")}</p>
       </header>
       {detail.error ? <ErrorNote error={detail.error} onRetry={() => void detail.refetch()} /> : null}
-      <div className={classes.setup}>
-        {kind === null ? null : (
-          <DataCard
-            kind={kind}
-            dataset={dataset}
-            gone={draft.dataset !== null && datasets.isSuccess && dataset === null}
-          >
-            {dataset?.kind === "image" ? (
-              <PictureFacts dataset={dataset} pixels={kind === "image" ? pictures.pixels : null} />
-            ) : dataset ? (
-              <Facts
-                dataset={dataset}
-                model={kind === "text" ? reader : null}
-                length={kind === "text" ? text.length : null}
-              />
-            ) : null}
-          </DataCard>
-        )}
-        {kind === "text" ? (
-          <WhatCard
-            layers={layout?.layers ?? 0}
-            context={text.context}
-            size={text.size}
-            methods={methods}
-            {...counted}
-          />
-        ) : null}
-        {kind === "image" ? <PictureWhatCard {...pictures} methods={methods} {...counted} /> : null}
-      </div>
-      <div className={classes.run} data-course={course !== null || undefined}>
-        {course !== null ? (
-          <LiveCard
-            kind={learned?.kind ?? (draws(course) ? "image" : "text")}
-            course={course}
-            datasetName={learned?.name ?? null}
-            onCompare={onCompare}
-          />
-        ) : kind !== null ? (
-          <ReadyCard
-            kind={kind}
-            model={model}
-            dataset={dataset}
-            looked={setup.looked}
-            plan={setup.plan}
-            estimate={{
-              data: setup.learns ? (estimate.data ?? null) : null,
-              busy: estimate.isFetching,
-              error: estimate.error,
-              retry: () => void estimate.refetch(),
-            }}
-            name={{ value: name, good: isName(name), error: aboutName ? words(aboutName).cause : null }}
-            obstacles={found}
-            starting={starting}
-            refused={aboutName ? null : refused}
-            onStart={() => void begin()}
-          />
-        ) : null}
-      </div>
+      {!detail.data ? (
+        <>
+          <div className={classes.setup} />
+          <div className={classes.run} data-course={live !== null || undefined}>
+            {live}
+          </div>
+        </>
+      ) : detail.data.layout.kind === "image" && way === "words" ? (
+        <KnobSetup detail={detail.data} {...setup} />
+      ) : (
+        <DataSetup detail={detail.data} {...setup} />
+      )}
     </div>
   );
 }

@@ -42,7 +42,7 @@ export function fakeTraining(world: World): FakeTraining {
   const fake: FakeTraining = {
     server: fakeServer({
       "GET /api/models": () => ({ items: [world.card] }),
-      "GET /api/models/:id": () => ({ card: world.card, layout: world.layout, methods: METHODS }),
+      "GET /api/models/:id": () => ({ card: world.card, layout: world.layout, methods: METHODS, deltas: [] }),
       "GET /api/datasets": () => ({ items: [] }),
       "GET /api/datasets/:id/preview": () => world.preview,
       "POST /api/train/estimate": () => world.estimate,
@@ -53,7 +53,7 @@ export function fakeTraining(world: World): FakeTraining {
     upload: { status: 201, body: world.dataset },
     latest: "",
     made(asked) {
-      if (asked.plan) fake.latest = `run-${++runs}`;
+      if (asked.plan || asked.slider) fake.latest = `run-${++runs}`;
       const request = { model: world.card.id, revision: null, dataset: world.dataset.id, plan: {}, ...asked };
       const run = anyRun({ id: fake.latest, name: String(asked.name ?? "n") });
       return { ...run, ...asked, request, result: null };

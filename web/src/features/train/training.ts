@@ -2,6 +2,7 @@
  *  API; draws nothing. Lives as long as the page is open, so that a visit to another screen ends nothing. */
 import { create } from "zustand";
 import { isTerminal, type RunEvent } from "@/api/events";
+import { type LearnAsked, type LearnRun, startLearning } from "@/api/learn";
 import { cancelRun } from "@/api/runs";
 import { subscribe } from "@/api/stream/pageStream";
 import { followRun } from "@/api/stream/runStream";
@@ -14,18 +15,19 @@ import {
   type TrainAsked,
   type TrainRun,
 } from "@/api/train";
-import { type Course, newCourse, received } from "./logic/course";
+import { type Course, newCourse, type RunKind, received } from "./logic/course";
 import { useDraft } from "./logic/draft";
 import { fromPicturePlanJson } from "./logic/picturePlan";
 import { fromPlanJson, withChange } from "./logic/plan";
-import type { Kind } from "./logic/ready";
+import type { Makes } from "./logic/ready";
+import { fromSliderJson } from "./logic/slider";
 
 export type Order = "save" | "pause" | "cancel";
 
 interface Training {
   course: Course | null;
   /** What was asked, and whether it can go on; null until the server has told. */
-  run: TrainRun | null;
+  run: TrainRun | LearnRun | null;
   ordered: Order | null; // heard by the server, not yet followed
   error: unknown;
 }
@@ -70,25 +72,27 @@ async function tell(id: string): Promise<void> {
   }
 }
 
-function watch(id: string, name: string, follow: () => () => void): void {
+function watch(id: string, name: string, kind: RunKind | null, follow: () => () => void): void {
   unfollow?.();
   waiting = [];
   localStorage.setItem(LAST_KEY, id);
-  useTraining.setState({ ...NOTHING, course: newCourse(id, name) });
+  useTraining.setState({ ...NOTHING, course: newCourse(id, name, kind) });
   unfollow = follow();
 }
 
 /** Asks for a run and watches it. Rejects when the server refuses. */
-export async function start(asked: TrainAsked): Promise<void> {
-  const run = await startTraining(asked);
-  watch(run.id, run.name, () => subscribe(run.id, take));
+export const start = async (asked: TrainAsked): Promise<void> => begun(await startTraining(asked));
+export const startKnob = async (asked: LearnAsked): Promise<void> => begun(await startLearning(asked));
+
+function begun(run: TrainRun | LearnRun): void {
+  watch(run.id, run.name, run.kind, () => subscribe(run.id, take));
   useTraining.setState({ run });
 }
 
 /** A run of before a reload, of another page or of another day: its whole log, then what comes. */
 export function open(id: string): void {
   if (useTraining.getState().course?.run === id) return;
-  watch(id, "", () =>
+  watch(id, "", null, () =>
     followRun(id, take, (error) => {
       if (error.status === 404) dismiss();
       else useTraining.setState({ error });
@@ -104,9 +108,13 @@ export function openLast(): void {
 }
 
 /** Lets go of a run that has ended, with what it was asked laid out again; `change`: what to do otherwise. */
-export function setUpAnew(kind: Kind, change: PlanJson = {}): void {
+export function setUpAnew(kind: Makes, change: PlanJson = {}): void {
   const { run } = useTraining.getState();
-  if (run !== null) {
+  if (run?.kind === "learn") {
+    const slider = fromSliderJson(run.request);
+    const { batch = slider.batch, lr } = change;
+    useDraft.setState({ way: "words", slider: { ...slider, batch, lr: lr ?? slider.lr }, knob: run.name });
+  } else if (run !== null) {
     const { dataset, plan } = run.request;
     const plans =
       kind === "image"
@@ -145,7 +153,7 @@ export async function order(what: Order): Promise<void> {
 /** Goes on from the last checkpoint; `change`: with other settings than the run had. */
 export async function resume(change: PlanJson = {}): Promise<void> {
   const { run } = useTraining.getState();
-  if (run === null) return;
+  if (run?.kind !== "train") return;
   const { model, revision, name, dataset, plan } = run.request;
   useTraining.setState({ error: null });
   try {

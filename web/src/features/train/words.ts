@@ -3,7 +3,7 @@ import { messages } from "@/shared/i18n/i18n";
 
 const en = {
   title: "Train",
-  lead: "Teach a model with examples of your own. What it learns becomes a new model; the original stays as it is.",
+  lead: "Teach a model with examples of your own. What it learns becomes a new model, or one more knob; the original stays as it is.",
   data: {
     title: "Examples to learn from",
     drop: { text: "Drop files here", image: "Drop pictures here" },
@@ -441,7 +441,8 @@ const en = {
       text: "Measuring and answering the watched questions",
       image: "Measuring and drawing the watched prompts",
     },
-    drawingPrior: "Drawing what shall stay as it was",
+    drawing: { image: "Drawing what shall stay as it was", knob: "Drawing the pictures it learns on" },
+    loadingModel: "Loading the model",
     steps: "Step",
     stepsOf: "{{step}} of {{steps}}",
     rounds: "Rounds",
@@ -450,6 +451,7 @@ const en = {
       text: "How surprised the model still is by your examples: the lower, the better it foresees them. It jumps from step to step; look at the trend.",
       image:
         "How far the noise that the model sees in your pictures is from what was put there. It depends mostly on how much noise was drawn, so it jumps and hardly falls: look at what it draws, and at the held-back pictures.",
+      knob: "How far what the turned model sees is from what it should: the lower, the better. Towards one phrase and towards the other are learned in turn, and it depends on how much noise was drawn, so it jumps: look at the smoothed line.",
     },
     evalLoss: "Held back",
     evalHelp:
@@ -472,6 +474,7 @@ const en = {
     another: "Train something else",
     again: "Set up anew",
     attempt: "Attempt {{n}}: it goes on from its last checkpoint.",
+    attemptAnew: "Attempt {{n}}: it began anew.",
     checkpoint: "Last checkpoint at step {{step}}",
   },
   chart: {
@@ -557,7 +560,7 @@ const en = {
 
 const ko = {
   title: "학습",
-  lead: "내가 모은 예시로 모델을 가르쳐요. 배운 것은 새 모델로 남고, 원본은 그대로예요.",
+  lead: "내가 모은 예시로 모델을 가르쳐요. 배운 것은 새 모델이나 새 손잡이로 남고, 원본은 그대로예요.",
   data: {
     title: "보고 배울 예시",
     drop: { text: "파일을 여기에 놓아 주세요", image: "그림을 여기에 놓아 주세요" },
@@ -949,7 +952,8 @@ const ko = {
       working: "학습 중",
     },
     measuring: { text: "재고, 지켜볼 질문에 답하는 중", image: "재고, 지켜볼 문장을 그리는 중" },
-    drawingPrior: "그대로 둘 것을 그려 두는 중",
+    drawing: { image: "그대로 둘 것을 그려 두는 중", knob: "보고 배울 그림을 그리는 중" },
+    loadingModel: "모델 불러오는 중",
     steps: "스텝",
     stepsOf: "{{step}} / {{steps}}",
     rounds: "바퀴",
@@ -958,6 +962,7 @@ const ko = {
       text: "모델이 예시를 보고 아직 얼마나 놀라는지예요. 낮을수록 잘 예상하는 거예요. 스텝마다 출렁이니 흐름을 보세요.",
       image:
         "모델이 그림에서 찾아낸 노이즈가 실제로 섞은 노이즈와 얼마나 다른지예요. 노이즈를 얼마나 섞었는지에 크게 달려 있어서 출렁이고 좀처럼 내려가지 않아요. 그려 낸 그림과, 남겨 둔 그림의 값을 함께 보세요.",
+      knob: "손잡이를 돌린 모델이 그림을 보는 방식이 목표와 얼마나 다른지예요. 낮을수록 가까워요. 두 마디를 번갈아 배우고 노이즈를 얼마나 섞었는지에도 달려 있어서 출렁이니, 부드럽게 한 값을 보세요.",
     },
     evalLoss: "남겨 둔 예시",
     evalHelp:
@@ -984,6 +989,7 @@ const ko = {
     another: "다른 것 학습하기",
     again: "다시 준비하기",
     attempt: "{{n}}번째 시도예요. 마지막 저장 지점부터 이어서 해요.",
+    attemptAnew: "{{n}}번째 시도예요. 처음부터 다시 해요.",
     checkpoint: "마지막 저장 지점은 {{step}}스텝",
   },
   chart: {

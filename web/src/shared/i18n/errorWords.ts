@@ -100,6 +100,10 @@ const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
     "메모리에 들어가지 않아요.",
     "더 작은 모델을 고르거나, 답을 줄이거나, 다른 프로그램을 닫아 주세요.",
   ],
+  "out_of_memory@slider.batch": [
+    "한 번에 그림 {{value}}장을 배우기에는 메모리가 모자라요.",
+    "한 번에 볼 그림을 줄이거나, 다른 프로그램을 닫아 주세요.",
+  ],
   broken_numbers: [
     "설정이 너무 세서 모델의 계산이 무너졌어요. 다음 낱말을 고를 수 없어요.",
     "손잡이를 1에 더 가깝게 돌려 주세요.",
@@ -136,6 +140,7 @@ const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
     "학습률을 {{lr}} 정도로 낮춰 다시 해 보세요.",
   ],
   not_found: ["찾는 것이 없어요.", "지워졌거나 주소가 바뀌었을 수 있어요."],
+  "conflict@name": ["이미 쓰고 있는 이름이에요: {{value}}", "다른 이름을 적어 주세요."],
   conflict: ["이미 있는 것과 어긋나는 요청이에요.", "새로 고쳐 지금 상태를 확인해 주세요."],
   unauthorized: ["토큰이 없거나 맞지 않아요.", "`imfine up`이 알려 준 주소로 다시 들어와 주세요."],
   too_many_tries: ["틀린 토큰을 너무 여러 번 넣었어요.", "잠시 기다렸다가 다시 넣어 주세요."],

@@ -31,14 +31,15 @@ export function Actions({ run, base, onView, onOpen }: Props) {
     onSuccess: (now) => queries.setQueryData(["run", run.id], now),
   });
   const pinned = base === run.id;
+  const trains = run.kind === "train" || run.kind === "learn";
   const icon = { size: 17, stroke: 1.8, "aria-hidden": true } as const;
   return (
     <div className={classes.all}>
       <div className={classes.actions}>
         {run.kind === "probe" ? null : (
           <Button kind="primary" onClick={() => onOpen(run)}>
-            {run.kind === "train" ? <IconSchool {...icon} /> : <IconAdjustmentsHorizontal {...icon} />}
-            {t(run.kind === "train" ? "detail.open_train" : "detail.open")}
+            {trains ? <IconSchool {...icon} /> : <IconAdjustmentsHorizontal {...icon} />}
+            {t(trains ? "detail.open_train" : "detail.open")}
           </Button>
         )}
         {!isTerminal(run.state) ? (

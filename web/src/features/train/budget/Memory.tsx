@@ -1,10 +1,8 @@
-/** What the plan needs of the memory, what there is, and what would fit instead. Knows an estimate and the draft. */
-import type { Estimate } from "@/api/train";
+/** What the plan needs of the memory, what there is, and what would fit instead. Knows an estimate. */
+import type { Estimate, PlanJson } from "@/api/train";
 import { bytes } from "@/shared/i18n/format";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Help } from "@/shared/ui/Help";
-import { takeChange } from "../logic/draft";
-import type { Kind } from "../logic/ready";
 import { Offer } from "../ui/Offer";
 import { useT } from "../words";
 import { Row } from "./ReadyCard";
@@ -13,9 +11,10 @@ import classes from "./ReadyCard.module.css";
 const SHARES = ["weights", "optimizer", "gradients", "activations", "working"] as const;
 const TIGHT = 0.85; // of what is free
 
-type Props = { kind: Kind; data: Estimate | null; busy: boolean; error: unknown; retry: () => void };
+export type Told = { data: Estimate | null; busy: boolean; error: unknown; retry: () => void };
+type Props = Told & { onTake: (change: PlanJson) => void };
 
-export function Memory({ kind, data, busy, error, retry }: Props) {
+export function Memory({ data, busy, error, retry, onTake }: Props) {
   const t = useT();
   if (error)
     return (
@@ -72,7 +71,7 @@ export function Memory({ kind, data, busy, error, retry }: Props) {
           title={t("ready.offer")}
           action={t("offer.take")}
           change={change}
-          onTake={() => takeChange(kind, change)}
+          onTake={() => onTake(change)}
         />
       )}
     </Row>

@@ -1,18 +1,18 @@
 /** Before it starts: are the data ready, does it fit, how long will it take, what is it called; and the start. */
 import { IconAlertTriangle, IconCircleCheck, IconCircleDashed, IconPlayerPlay } from "@tabler/icons-react";
 import type { ReactNode } from "react";
-import type { Dataset, Estimate, PlanJson } from "@/api/train";
+import type { Dataset, PlanJson } from "@/api/train";
 import { duration, number } from "@/shared/i18n/format";
 import { Button } from "@/shared/ui/Button";
 import { Card } from "@/shared/ui/Card";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Field } from "@/shared/ui/Field";
-import { setName } from "../logic/draft";
+import { setName, takeChange } from "../logic/draft";
 import type { Kind, Obstacle } from "../logic/ready";
 import { measure, probeKey, stopMeasuring, useProbe } from "../probe";
 import frame from "../TrainPage.module.css";
 import { useT } from "../words";
-import { Memory } from "./Memory";
+import { Memory, type Told } from "./Memory";
 import classes from "./ReadyCard.module.css";
 
 type Props = {
@@ -22,7 +22,7 @@ type Props = {
   /** Of the rows that were looked at: tokens to learn of text; null: not known (yet). */
   looked: { trained: number | null; problems: number } | null;
   plan: PlanJson;
-  estimate: { data: Estimate | null; busy: boolean; error: unknown; retry: () => void };
+  estimate: Told;
   name: { value: string; good: boolean; error: string | null };
   obstacles: readonly Obstacle[];
   starting: boolean;
@@ -52,7 +52,7 @@ export function ReadyCard({
       </header>
       <dl className={classes.rows}>
         <DataRow kind={kind} dataset={dataset} looked={looked} obstacles={obstacles} />
-        <Memory kind={kind} {...estimate} />
+        <Memory {...estimate} onTake={(change) => takeChange(kind, change)} />
         <Time kind={kind} model={model} dataset={dataset} plan={plan} can={!obstacles.some(stopsMeasuring)} />
       </dl>
       <Field

@@ -1,4 +1,5 @@
-/** A run that trains, or has: where it is, how it goes, what can be ordered, what came of it. Lays out its parts. */
+/** A run that trains or learns a knob, or has: where it is, how it goes, what can be ordered, what came of it. Lays out its
+ *  parts. */
 import { IconDeviceFloppy, IconPlayerPause, IconPlayerPlay, IconX } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { isTerminal } from "@/api/events";
@@ -11,11 +12,12 @@ import { Chip } from "@/shared/ui/Chip";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Help } from "@/shared/ui/Help";
 import { type Compared, type Course, promptsOf } from "../logic/course";
-import type { Kind } from "../logic/ready";
+import type { Makes } from "../logic/ready";
 import frame from "../TrainPage.module.css";
 import { dismiss, order, resume, setUpAnew, useTraining } from "../training";
 import { Offer } from "../ui/Offer";
 import { useT } from "../words";
+import { KnobResult } from "./KnobResult";
 import classes from "./LiveCard.module.css";
 import { LossChart } from "./LossChart";
 import { PictureSamples } from "./PictureSamples";
@@ -24,7 +26,7 @@ import { RunLog } from "./RunLog";
 import { Samples } from "./Samples";
 
 type Props = {
-  kind: Kind; // what it makes
+  kind: Makes;
   course: Course;
   datasetName: string | null;
   onCompare: (compared: Compared) => void;
@@ -53,7 +55,14 @@ export function LiveCard({ kind, course, datasetName, onCompare }: Props) {
           {paused ? t("live.paused") : t(`live.state.${course.state}`)}
         </Chip>
       </header>
-      {course.result ? (
+      {course.result?.type === "slider_result" ? (
+        <KnobResult
+          result={course.result}
+          name={name}
+          run={run?.kind === "learn" ? run : null}
+          onCompare={onCompare}
+        />
+      ) : course.result && kind !== "knob" ? (
         <Result
           kind={kind}
           result={course.result}
@@ -74,11 +83,8 @@ export function LiveCard({ kind, course, datasetName, onCompare }: Props) {
       <Orders kind={kind} course={course} />
       <Notices course={course} />
       <LossChart course={course} />
-      {kind === "image" ? (
-        <PictureSamples samples={course.samples} over={over} />
-      ) : (
-        <Samples samples={course.samples} over={over} />
-      )}
+      {kind === "image" ? <PictureSamples samples={course.samples} over={over} /> : null}
+      {kind === "text" ? <Samples samples={course.samples} over={over} /> : null}
       <RunLog lines={course.lines} />
     </Card>
   );
@@ -86,12 +92,15 @@ export function LiveCard({ kind, course, datasetName, onCompare }: Props) {
 
 const PHASES = ["downloading", "loading", "measuring", "saving", "waiting", "working"] as const;
 
-type PartProps = { kind: Kind; course: Course };
+type PartProps = { kind: Makes; course: Course };
 
 function Progress({ kind, course }: PartProps) {
   const t = useT();
   const { state, phase, position, attempt, curve, steps } = course;
   const known = PHASES.find((one) => one === phase?.phase);
+  const phaseWords = (name: Exclude<(typeof PHASES)[number], "measuring">) =>
+    t(name === "loading" && kind === "knob" ? "live.loadingModel" : `live.phase.${name}`);
+  const begun = curve.length > 0 ? "working" : "loading";
   const words =
     state === "queued"
       ? position === null
@@ -99,11 +108,11 @@ function Progress({ kind, course }: PartProps) {
         : position === 0
           ? t("live.queuedNext")
           : t("live.queuedAt", { count: position })
-      : known === "measuring"
+      : known === "measuring" && kind !== "knob"
         ? t(`live.measuring.${kind}`)
-        : known === "working" && kind === "image" && phase?.unit === "parts"
-          ? t("live.drawingPrior")
-          : t(`live.phase.${known ?? (curve.length > 0 ? "working" : "loading")}`);
+        : known === "working" && kind !== "text" && phase?.unit === "parts"
+          ? t(`live.drawing.${kind}`)
+          : phaseWords(known === undefined || known === "measuring" ? begun : known);
   const counted = phase?.total && phase.unit !== "steps" ? phase : null;
   const amount = counted?.unit === "bytes" ? bytes : number;
   const share = counted ? counted.done / (counted.total ?? 1) : steps > 0 ? curve.last / steps : null;
@@ -123,7 +132,11 @@ function Progress({ kind, course }: PartProps) {
       ) : (
         <progress className={frame.bar} value={share} aria-label={t("live.progress")} />
       )}
-      {attempt > 1 ? <p className={classes.quiet}>{t("live.attempt", { n: attempt })}</p> : null}
+      {attempt > 1 ? (
+        <p className={classes.quiet}>
+          {t(kind === "knob" ? "live.attemptAnew" : "live.attempt", { n: attempt })}
+        </p>
+      ) : null}
     </div>
   );
 }
@@ -141,12 +154,16 @@ function Numbers({ kind, course }: PartProps) {
         name={t("live.steps")}
         value={t("live.stepsOf", { step: number(curve.last), steps: number(steps) })}
       />
-      <One name={t("live.rounds")} value={number(epoch, 1)} />
-      <One name={t("live.loss")} help={t(`live.lossHelp.${kind}`)} value={number(loss ?? 0, 3)} />
+      {kind === "knob" ? null : <One name={t("live.rounds")} value={number(epoch, 1)} />}
+      <One
+        name={t("live.loss")}
+        help={t(`live.lossHelp.${kind}`)}
+        value={number(loss ?? 0, kind === "knob" ? 4 : 3)}
+      />
       {held ? <One name={t("live.evalLoss")} help={t("live.evalHelp")} value={number(held.loss, 3)} /> : null}
       <One
-        name={t(`live.speed.${kind}`)}
-        value={number(tokensPerSecond, kind === "image" && tokensPerSecond < 10 ? 1 : 0)}
+        name={t(`live.speed.${kind === "text" ? "text" : "image"}`)}
+        value={number(tokensPerSecond, kind !== "text" && tokensPerSecond < 10 ? 1 : 0)}
       />
       {over || etaSeconds === null ? null : <One name={t("live.left")} value={duration(etaSeconds)} />}
       {result ? <One name={t("live.took")} value={duration(result.seconds)} /> : null}
@@ -211,14 +228,18 @@ function Orders({ kind, course }: PartProps) {
   const begun = course.curve.length > 0;
   return (
     <Bar>
-      <Button title={t("live.saveHelp")} disabled={!begun} onClick={() => void order("save")}>
-        <IconDeviceFloppy {...icon} />
-        {t("live.save")}
-      </Button>
-      <Button title={t("live.pauseHelp")} disabled={!begun} onClick={() => void order("pause")}>
-        <IconPlayerPause {...icon} />
-        {t("live.pause")}
-      </Button>
+      {kind === "knob" ? null : (
+        <>
+          <Button title={t("live.saveHelp")} disabled={!begun} onClick={() => void order("save")}>
+            <IconDeviceFloppy {...icon} />
+            {t("live.save")}
+          </Button>
+          <Button title={t("live.pauseHelp")} disabled={!begun} onClick={() => void order("pause")}>
+            <IconPlayerPause {...icon} />
+            {t("live.pause")}
+          </Button>
+        </>
+      )}
       <Button kind="danger" onClick={() => (begun ? setSure(true) : void order("cancel"))}>
         <IconX {...icon} />
         {t("live.cancel")}

@@ -109,7 +109,7 @@ export function LossChart({ course }: { course: Course }) {
         <ul className={classes.legend} aria-hidden="true">
           <li data-line="raw">{t("chart.raw")}</li>
           <li data-line="smooth">{t("chart.smooth")}</li>
-          <li data-line="held">{t("chart.held")}</li>
+          {course.kind === "learn" ? null : <li data-line="held">{t("chart.held")}</li>}
         </ul>
         <span className={classes.tools}>
           <IconButton label={t("chart.zoomOut")} title={t("chart.help")} onClick={() => zoom(1 / CLOSER)}>

@@ -1,11 +1,9 @@
 /** What came of it, in one sentence each, and the way to hear it. Knows a result. */
-import { IconArrowRight, IconCircleCheck } from "@tabler/icons-react";
 import type { TrainResult } from "@/api/train";
 import { duration, number } from "@/shared/i18n/format";
-import { Button } from "@/shared/ui/Button";
 import type { Kind } from "../logic/ready";
 import { useT } from "../words";
-import classes from "./Result.module.css";
+import { Made } from "./Made";
 
 /** `onCompare` null: it is not known yet with what. */
 type Props = {
@@ -44,20 +42,12 @@ export function Result({ kind, result, name, onCompare }: Props) {
           words,
         );
   return (
-    <div className={classes.result} role="status">
-      <IconCircleCheck size={22} aria-hidden />
-      <div className={classes.words}>
-        <h3>{t("result.title", { name })}</h3>
-        <p>{ended}</p>
-        <p>{measured}</p>
-        <div className={classes.go}>
-          <Button kind="primary" disabled={onCompare === null} onClick={() => onCompare?.(result)}>
-            {t("result.compare")}
-            <IconArrowRight size={17} aria-hidden />
-          </Button>
-          <span>{t(`result.compareWords.${kind}`)}</span>
-        </div>
-      </div>
-    </div>
+    <Made
+      name={name}
+      says={[ended, measured]}
+      go={t("result.compare")}
+      goWords={t(`result.compareWords.${kind}`)}
+      onGo={onCompare && (() => onCompare(result))}
+    />
   );
 }

@@ -1,6 +1,7 @@
 /** Events → how a training run goes. A state and an event in, a state out; only the curve grows in place, and `revision`
  *  tells that it did. What belongs to an older attempt is dropped; a new one cuts back to where it goes on. */
-import type { RunEvent, RunState } from "@/api/events";
+import type { RunEvent, RunState, StateEvent } from "@/api/events";
+import type { SliderResult } from "@/api/learn";
 import { withLine } from "@/api/logLines";
 import type { SampledPicture, TrainResult } from "@/api/train";
 import type { ErrorBody } from "@/shared/errors";
@@ -17,9 +18,12 @@ export type Sample = {
 };
 export type Notice = { code: string; message: string; params: Record<string, unknown> };
 
+export type RunKind = StateEvent["kind"];
+
 export interface Course {
   run: string;
   name: string;
+  kind: RunKind | null; // null: not told yet
   attempt: number;
   state: RunState;
   position: number | null;
@@ -36,14 +40,15 @@ export interface Course {
   samples: readonly Sample[];
   saved: number | null; // step of the last checkpoint
   notices: readonly Notice[];
-  result: TrainResult | null;
+  result: TrainResult | SliderResult | null;
   lines: readonly string[];
 }
 
-export function newCourse(run: string, name: string): Course {
+export function newCourse(run: string, name: string, kind: RunKind | null = null): Course {
   return {
     run,
     name,
+    kind,
     attempt: 0,
     state: "queued",
     position: null,
@@ -71,8 +76,8 @@ export function received(course: Course, event: RunEvent): Course {
   const { curve } = course;
   switch (event.type) {
     case "state": {
-      const { state, position, error, name } = event;
-      return { ...next, state, position, error, name, phase: state === "running" ? next.phase : null };
+      const { state, position, error, name, kind } = event;
+      return { ...next, state, position, error, name, kind, phase: state === "running" ? next.phase : null };
     }
     case "restart": {
       const { from } = event as unknown as { from: number };
@@ -125,6 +130,7 @@ export function received(course: Course, event: RunEvent): Course {
       };
     }
     case "train_result":
+    case "slider_result":
       return { ...next, result: event, phase: null, etaSeconds: null };
     default:
       return next;
@@ -135,7 +141,7 @@ export function received(course: Course, event: RunEvent): Course {
 export const sampledAt = (samples: readonly Sample[]): number[] =>
   [...new Set(samples.map(({ step }) => step))].sort((a, b) => a - b);
 
-/** A model that was trained, and what it is compared with; `prompt`: the first that was watched. */
+/** A model that was trained, or a knob that was learned, and what it is compared with; `prompt`: to begin with. */
 export interface Compared {
   trained: string;
   original: string;

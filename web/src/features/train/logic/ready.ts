@@ -1,6 +1,7 @@
 /** Whether training can begin, and what stands in its way. Pure: knows no server and no words. */
 
 export type Kind = "text" | "image"; // of what a model makes, and of what it learns from
+export type Makes = Kind | "knob"; // what a run does
 export type Obstacle =
   | "no_data"
   | "pictures"

@@ -1,0 +1,63 @@
+/** Before it starts: does it fit, how long will it take, what is the knob called; and the start. */
+import { IconPlayerPlay } from "@tabler/icons-react";
+import { Button } from "@/shared/ui/Button";
+import { Card } from "@/shared/ui/Card";
+import { ErrorNote } from "@/shared/ui/ErrorNote";
+import { Field } from "@/shared/ui/Field";
+import { Memory, type Told } from "../budget/Memory";
+import { Row } from "../budget/ReadyCard";
+import classes from "../budget/ReadyCard.module.css";
+import { setKnob, setSlider } from "../logic/draft";
+import type { SliderObstacle } from "../logic/slider";
+import frame from "../TrainPage.module.css";
+import { useT } from "../words";
+import { useKnobT } from "./words";
+
+type Props = {
+  estimate: Told;
+  name: { value: string; good: boolean; error: string | null };
+  obstacle: SliderObstacle | undefined;
+  starting: boolean;
+  refused: unknown;
+  onStart: () => void;
+};
+
+export function KnobReady({ estimate, name, obstacle, starting, refused, onStart }: Props) {
+  const t = useT();
+  const own = useKnobT();
+  return (
+    <Card aria-labelledby="knob-ready" className={classes.card}>
+      <header className={frame.head}>
+        <h2 id="knob-ready">{t("ready.title")}</h2>
+      </header>
+      <dl className={classes.rows}>
+        <Memory {...estimate} onTake={({ batch }) => batch && setSlider({ batch })} />
+        <Row label={t("ready.time")} state="open">
+          {own("time")}
+        </Row>
+      </dl>
+      <Field
+        label={own("name")}
+        value={name.value}
+        maxLength={80}
+        spellCheck={false}
+        hint={own("nameHint")}
+        error={name.error ?? (name.good ? undefined : t("ready.nameBad"))}
+        onChange={(event) => setKnob(event.target.value)}
+      />
+      {refused ? <ErrorNote error={refused} /> : null}
+      <div className={classes.start}>
+        <Button
+          kind={obstacle ? "plain" : "primary"}
+          disabled={obstacle !== undefined}
+          busy={starting}
+          onClick={onStart}
+        >
+          <IconPlayerPlay size={18} aria-hidden />
+          {starting ? t("ready.starting") : own("start")}
+        </Button>
+        {obstacle ? <span className={classes.why}>{own(`why.${obstacle}`)}</span> : null}
+      </div>
+    </Card>
+  );
+}
