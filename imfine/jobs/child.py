@@ -23,7 +23,6 @@ from imfine.core.models.load import use_cores
 from imfine.core.train.data import Data
 from imfine.core.train.events import ProbeResult, SliderResult, TrainEvent, TrainResult, to_json
 from imfine.core.train.home import Home
-from imfine.core.train.learn import learn
 from imfine.core.train.learner import Parent
 from imfine.core.train.loop import Order, train
 from imfine.core.train.named import found_parent, found_source
@@ -92,6 +91,8 @@ def _given(asked: dict[str, Any], at: Settings) -> Generator[Phase, None, tuple[
 
 
 def _learned(job: dict[str, Any], at: Settings) -> Iterator[TrainEvent | SliderResult]:
+    from imfine.core.train.learn import learn  # diffusers, which text does not want
+
     asked = job["request"]
     out_dir = (at.home / ADAPTERS / asked["name"]).absolute()
     if (made := learned(out_dir, job["run"])) is not None:

@@ -73,7 +73,7 @@ def test_a_model_that_cannot_be_had_says_why(online, hub, model, status, code, r
 
 
 def test_one_that_can_be_had_is_fetched_by_its_run(online):
-    found = online.wait_state(online.submit(model="me/good"), "succeeded", seconds=60)
+    found = online.wait_state(online.submit(model="me/good"), "succeeded")
     assert len(found["result"]["lanes"]) == 2
 
 

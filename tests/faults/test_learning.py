@@ -73,7 +73,7 @@ def test_a_process_that_is_killed_is_followed_by_one_that_begins_anew(ready: Ins
     run = begin(ready, "killed", steps=20)
     wait_steps(ready, run)
     children(ready)[0].kill()
-    wait_for(lambda: ready.run(run)["attempt"] == 2, 30)
+    wait_for(lambda: ready.run(run)["attempt"] == 2)
     ready.wait_state(run, "succeeded", seconds=PATIENCE)
     again = [each for each in ready.log(run) if each["attempt"] == 2]
     assert [each["from"] for each in again if each["type"] == "restart"] == [0]

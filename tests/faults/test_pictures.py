@@ -31,7 +31,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, shared_backend: Backend) ->
     made = Installation(tmp_path_factory.mktemp("shared"), shared_backend.environment())
     try:
         made.start()
-        made.wait_state(made.paint(steps=1), "succeeded", seconds=60)
+        made.wait_state(made.paint(steps=1), "succeeded")
         yield made
     finally:
         made.end()
@@ -156,13 +156,13 @@ def test_a_server_without_room_that_goes_away_during_an_upload(alone: Installati
     worker = alone.start_worker()
     (alone.home / "artifacts").write_text("where the pictures' folder should be")
     run = alone.paint()
-    wait_for(lambda: "answered 507" in "".join(alone.said), 60)
+    wait_for(lambda: "answered 507" in "".join(alone.said))
     assert alone.run(run)["state"] == "running"
     alone.stop(signal.SIGKILL)
     wait_for(lambda: "does not answer" in "".join(alone.said))
     (alone.home / "artifacts").unlink()
     alone.start_server_alone()
-    found = alone.wait_state(run, "succeeded", seconds=60)
+    found = alone.wait_state(run, "succeeded")
     assert found["attempt"] == 1
     events = check(alone, found)
     assert "restart" not in types(events)

@@ -44,7 +44,7 @@ def test_sigterm_gives_the_run_back_and_leaves_no_process(installation):
     gone(children, 0.5)
 
     installation.start()
-    found = installation.wait_state(run, "succeeded", seconds=60)
+    found = installation.wait_state(run, "succeeded")
     assert found["attempt"] == 2
     events = installation.log(run)
     assert events[: len(streamed)] == streamed
@@ -79,7 +79,7 @@ def test_a_killed_parent_takes_its_children_along_and_the_run_is_answered_later(
     gone(children, 10)
 
     installation.start()
-    found = installation.wait_state(run, "succeeded", seconds=60)
+    found = installation.wait_state(run, "succeeded")
     assert found["attempt"] == 2
     assert types(installation.log(run)).count("restart") == 1
 
@@ -95,7 +95,7 @@ def test_the_server_restarts_while_an_answer_streams(installation):
     installation.stop(signal.SIGKILL)
     time.sleep(0.5)
     installation.start_server_alone()
-    found = installation.wait_state(run, "succeeded", seconds=60)
+    found = installation.wait_state(run, "succeeded")
     assert (found["attempt"], found["worker"]) == (1, before["worker"])
     events = installation.log(run)
     assert text(events, 0, 1) == found["result"]["lanes"][0]["text"]
@@ -115,7 +115,7 @@ def test_a_worker_that_is_stopped_gives_its_run_to_another(installation):
     os.kill(pid, signal.SIGTERM)
     assert {first.pid: first, second.pid: second}[pid].wait(10) == 0
     assert time.monotonic() - began < 10
-    found = installation.wait_state(run, "succeeded", seconds=60)
+    found = installation.wait_state(run, "succeeded")
     assert (found["attempt"], found["worker"] == working) == (2, False)
 
 
@@ -177,7 +177,7 @@ def test_a_run_that_is_submitted_while_the_broker_is_away(installation, lines):
         lines["IMFINE_BROKER_URL"].mend()
     else:
         queue.unlink()
-    found = installation.wait_state(run, "succeeded", seconds=60)
+    found = installation.wait_state(run, "succeeded")
     assert found["attempt"] == 1
 
 
@@ -190,9 +190,9 @@ def test_the_broker_goes_away_in_the_middle_of_an_answer(installation, lines):
     lines["IMFINE_BROKER_URL"].cut()
     time.sleep(1)
     lines["IMFINE_BROKER_URL"].mend()
-    assert installation.wait_state(run, "succeeded", seconds=60)["attempt"] == 1
+    assert installation.wait_state(run, "succeeded")["attempt"] == 1
     later = installation.submit()
-    assert installation.wait_state(later, "succeeded", seconds=60)["attempt"] == 1
+    assert installation.wait_state(later, "succeeded")["attempt"] == 1
 
 
 @pytest.mark.services
@@ -205,7 +205,7 @@ def test_the_database_goes_away_in_the_middle_of_an_answer(installation, lines):
     time.sleep(1.5)
     assert installation.get(f"/api/runs/{run}", strict=False).status_code == 503
     lines["IMFINE_DATABASE_URL"].mend()
-    found = wait_for(lambda: answered(installation, run), 60)
+    found = wait_for(lambda: answered(installation, run))
     events = installation.log(run)
     assert text(events, 0, found["attempt"]) == found["result"]["lanes"][0]["text"]
 
@@ -239,7 +239,7 @@ def test_a_full_disk_refuses_new_runs_and_loses_no_answer(installation):
         time.sleep(1)
     finally:
         server.rlimit(psutil.RLIMIT_FSIZE, before)
-    found = installation.wait_state(under_way, "succeeded", seconds=60)
+    found = installation.wait_state(under_way, "succeeded")
     events = installation.log(under_way)
     assert text(events, 0, found["attempt"]) == found["result"]["lanes"][0]["text"]
     warm(installation)

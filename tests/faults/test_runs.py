@@ -131,7 +131,7 @@ def test_many_lanes_do_not_stand_in_the_way_of_live_answers(shared):
     lanes = [{"name": f"attn {i}", "recipe": {"attn": 0.5 + i / 10}} for i in range(names.LIVE_LANES + 1)]
     wide = shared.submit(tokens=100, lanes=lanes)
     shared.wait_state(shared.submit(tokens=4), "succeeded")
-    run = shared.wait_state(wide, "succeeded", seconds=60)
+    run = shared.wait_state(wide, "succeeded")
     assert run["worker"].startswith("batch-")
     assert len(run["result"]["lanes"]) == names.LIVE_LANES + 1
 
@@ -139,7 +139,7 @@ def test_many_lanes_do_not_stand_in_the_way_of_live_answers(shared):
 def test_many_runs_at_once_are_all_answered(shared):
     runs = [shared.submit(tokens=30, prompt=f"Number {i}") for i in range(40)]
     for run in runs:
-        assert shared.wait_state(run, "succeeded", seconds=60)["attempt"] == 1
+        assert shared.wait_state(run, "succeeded")["attempt"] == 1
 
 
 @pytest.mark.embedded
@@ -218,7 +218,7 @@ def test_a_killed_worker_is_replaced_and_its_run_answered_again(shared):
     run = shared.submit(tokens=LONG)
     shared.wait_tokens(run)
     os.kill(shared.child("live").pid, signal.SIGKILL)
-    found = shared.wait_state(run, "succeeded", seconds=60)
+    found = shared.wait_state(run, "succeeded")
     events = shared.log(run)
     assert found["attempt"] == 2
     assert [event["from"] for event in events if event["type"] == "restart"] == [0]
@@ -238,7 +238,7 @@ def test_a_paused_worker_loses_its_run_and_is_refused_when_it_wakes(shared):
             wait_for(lambda: shared.run(run)["attempt"] == 2)
         finally:
             first.resume()
-        found = shared.wait_state(run, "succeeded", seconds=60)
+        found = shared.wait_state(run, "succeeded")
     finally:
         second.terminate()
         assert second.wait(10) == 0

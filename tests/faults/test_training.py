@@ -101,7 +101,7 @@ def test_a_process_that_is_killed_goes_on_from_its_checkpoint(ready: Installatio
     group = Path(f"/proc/{ready.child('batch').pid}/autogroup")
     assert not group.exists() or group.read_text().endswith("nice 10\n")
     child(ready).kill()
-    wait_for(lambda: ready.run(run)["attempt"] == 2, 30)
+    wait_for(lambda: ready.run(run)["attempt"] == 2)
     wait_event(ready, run, "train_steps", attempt=2)
     ready.http.post(f"/api/runs/{run}/save")
     ended = ready.wait_state(run, "succeeded", seconds=PATIENCE)
