@@ -1,8 +1,8 @@
 """Runs every suite of tests in a ready checkout; its last line counts them all. `make test` runs it.
 
-A suite writes a JUnit report. A static check counts as one test. What leaves a core idle runs two at a time,
-and is printed when it is through; what uses every core prints as it goes. Knows how each suite is started,
-not what it tests.
+A suite writes a JUnit report. A static check counts as one test. What needs one core only runs two at a time,
+and is printed when it is through; the others use every core, and print as they go. Knows how each suite is
+started, not what it tests.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ CHECKS = [
 # Processes of one thread each, as many as tests/conftest.py says; memory is what more than eight would lack.
 PARALLEL = ["--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal"]
 PYTEST = ["env", "OMP_NUM_THREADS=1", "pytest", *PARALLEL, "--junitxml={report}"]
-FAST = Suite("python", [*PYTEST, "-m", "not slow"])
-WHOLE = Suite("python", PYTEST)
-WAITING = [  # for leases, pages and processes, half of their time
-    Suite(
+FAST = [Suite("python", [*PYTEST, "-m", "not slow"])]
+WHOLE = [
+    Suite("python", PYTEST),
+    Suite(  # which have work of their own
         "python, on RabbitMQ and MariaDB",
         [*PYTEST, "--backend=services", "--numprocesses=logical"],
         ROOT,
@@ -73,17 +73,6 @@ SIDE_BY_SIDE = 2
 
 
 def run(suite: Suite, environment: dict[str, str], into: TextIO | None = None) -> Count:
-    if not suite.on_services:
-        return started(suite, environment, into)
-    try:
-        with services.running() as where:
-            return started(suite, {**environment, **where}, into)
-    except Lack as lack:
-        print("SKIPPED:" if not services.must_run() else "FAILED:", *lack.args, sep="\n", file=into)
-        return Count(failed=1) if services.must_run() else Count(skipped=1)
-
-
-def started(suite: Suite, environment: dict[str, str], into: TextIO | None) -> Count:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [word.format(report=report) for word in suite.command]
@@ -124,18 +113,24 @@ def read(report: Path) -> Count:
     return Count(passed, failed, skipped)
 
 
+def run_on_services(suite: Suite, environment: dict[str, str]) -> Count:
+    try:
+        with services.running() as where:
+            return run(suite, {**environment, **where})
+    except Lack as lack:
+        print("SKIPPED:" if not services.must_run() else "FAILED:", *lack.args, sep="\n")
+        return Count(failed=1) if services.must_run() else Count(skipped=1)
+
+
 def main() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("IMFINE_")}
     environment["PATH"] = f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"
     counts = run_side_by_side(CHECKS, environment)
-    whole = "--whole" in sys.argv
-    busy = WHOLE if whole else FAST
-    print(f"\n── {busy.name} ".ljust(60, "─"), flush=True)
-    began = time.monotonic()
-    counts[busy.name] = run(busy, environment)
-    print(f"   {time.monotonic() - began:.0f} s", flush=True)
-    if whole:
-        counts |= run_side_by_side(WAITING, environment)
+    for suite in WHOLE if "--whole" in sys.argv else FAST:
+        print(f"\n── {suite.name} ".ljust(60, "─"), flush=True)
+        began = time.monotonic()
+        counts[suite.name] = (run_on_services if suite.on_services else run)(suite, environment)
+        print(f"   {time.monotonic() - began:.0f} s", flush=True)
     print("\n── all ".ljust(60, "─"))
     for name, count in counts.items():
         skipped = f", {count.skipped} skipped" if count.skipped else ""
