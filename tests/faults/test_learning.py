@@ -9,8 +9,8 @@ import psutil
 import pytest
 from installation import PAINTER, TERMINAL, Installation, types, wait_for
 
-pytestmark = pytest.mark.timeout(600)  # several starts of torch, by processes that are nice to all else
-PATIENCE = 240.0
+pytestmark = pytest.mark.timeout(1000)  # several starts of torch, by processes that are nice to all else
+PATIENCE = 400.0
 SLIDER = {"plus": "smiling face", "minus": "crying face", "steps": 3, "batch": 1, "count": 1, "rank": 1}
 
 

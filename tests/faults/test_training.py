@@ -16,8 +16,8 @@ import pytest
 from installation import TERMINAL, Installation, types, wait_for
 
 # Several starts of torch, by processes that are nice to whatever else the machine does.
-pytestmark = pytest.mark.timeout(600)
-PATIENCE = 240.0
+pytestmark = pytest.mark.timeout(1000)
+PATIENCE = 400.0
 
 TEXT = "\n\n".join(
     f"The {i}th ship sailed before the wind, and nobody on the shore knew where it would land."

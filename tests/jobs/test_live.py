@@ -53,7 +53,7 @@ class Decoder:
         return [LaneEnd(i, "cancelled", said, 1.0, 1.0) for i in range(len(request.lanes))]
 
     def step(self, breaks_off):
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while not self.source.gate.wait(0.001):
             assert time.monotonic() < until
             if breaks_off(None):
@@ -130,7 +130,7 @@ def text(events: list, lane: int) -> str:
 
 
 def wait_for(condition) -> None:
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.005)

@@ -184,7 +184,7 @@ def test_a_message_that_comes_again_to_the_worker_that_has_the_run(stub):
     work = runner(stub, Work(TOKENS))
     first = threading.Thread(target=lambda: work.run(RUN, redelivered=False))
     first.start()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while not stub.posted("events"):
         assert time.monotonic() < until
         time.sleep(0.01)

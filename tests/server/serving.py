@@ -243,7 +243,7 @@ def parse_stream(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
             event = {}
 
 
-def until(true: Any, within_s: float = 10.0) -> None:
+def until(true: Any, within_s: float = 30.0) -> None:
     end = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < end, "waited in vain"

@@ -128,7 +128,7 @@ def test_a_released_run_waits_again_and_is_not_held_against(
         assert worker.release(run, attempt).status_code == 200
         assert show(client, run)["state"] == "queued"
         assert worker.events(run, 1, tokens(0), attempt=attempt).status_code == 409
-        until(lambda sent=attempt + 1: queue.times(run) == sent)
+        until(lambda sent=attempt + 1: queue.times(run) >= sent)
     client.post(f"/api/runs/{run}/cancel")
     assert worker.claim(run).status_code == 409
 
@@ -155,7 +155,7 @@ class TestLeases:
         run = submit(client)
         worker.claim(run)
         until(lambda: show(client, run)["state"] == "queued")
-        until(lambda: queue.times(run) == 2)
+        until(lambda: queue.times(run) >= 2)
         assert worker.heartbeat(run).status_code == 409  # it wakes
         assert worker.events(run, 1, tokens(0)).status_code == 409
         other = Worker(client, "worker-2")
