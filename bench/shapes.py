@@ -1,7 +1,8 @@
-"""Models of the real shapes with random weights, in bfloat16: nothing to fetch, no answer worth reading."""
+"""Models of the real shapes with random weights: nothing to fetch, no answer worth reading."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,24 @@ def filled(module: nn.Module) -> nn.Module:
     return module
 
 
-def sd15() -> LoadedImageModel:
+def begun(module: nn.Module) -> nn.Module:
+    """Off the meta device, with the random weights that training begins with."""
+    module = module.to_empty(device="cpu").eval().requires_grad_(False)
+    torch.manual_seed(0)
+    for part in module.modules():
+        if isinstance(reset := getattr(part, "reset_parameters", None), Callable):
+            reset()
+    for tensor in module.buffers():
+        tensor.copy_(torch.arange(tensor.numel()).view(tensor.shape))  # of the text encoder: positions
+    return module
+
+
+def drawing_sd15() -> LoadedImageModel:
+    """Stable Diffusion 1.5 in float32, whose pictures are colourful patterns and no mere grey."""
+    return sd15(begun)
+
+
+def sd15(given: Callable[[nn.Module], nn.Module] = filled) -> LoadedImageModel:
     """Stable Diffusion 1.5, with the vocabulary of emoji-diffusion."""
     where = layout(SD15)
     assert isinstance(where, ImageLayout)
@@ -43,13 +61,13 @@ def sd15() -> LoadedImageModel:
             "text_encoder": CLIPTextModel(CLIPTextConfig(**SD15["text_encoder"])),
         }
     parts = nn.ModuleDict(
-        {part: laid_out(filled(module), where.sample_size) for part, module in empty.items()}
+        {part: laid_out(given(module), where.sample_size) for part, module in empty.items()}
     )
     known = next(each for each in KNOWN if each.config is SD15)
     assert sum(p.numel() for p in parts.parameters()) == known.parameters
     return LoadedImageModel(
         **shared(where, parts),
-        dtype="bfloat16",
+        dtype=str(parts["unet"].dtype).removeprefix("torch."),
         unet=parts["unet"],
         vae=parts["vae"],
         text_encoders=(parts["text_encoder"],),
