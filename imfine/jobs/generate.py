@@ -1,6 +1,7 @@
 """Runs of kind `generate`: the run's JSON as core's request, and a model as a loop's source.
 
-Imported late: torch comes with it; diffusers later still. Knows no queue and no server.
+Imported late: torch and diffusers come with it, and by one thread: two that import diffusers at the same
+time find half of it. Knows no queue and no server.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imfine.core import memory
-from imfine.core.events import Phase, Result
-from imfine.core.image.request import ImageRequest
-from imfine.core.image.sampling import ImageSampling
+from imfine.core.events import Phase
+from imfine.core.image.generate import ImageRequest, ImageSampling, Painter
 from imfine.core.lanes import Batch, Lane, pair
 from imfine.core.models import catalog, load
 from imfine.core.models.known import STARTERS
+from imfine.core.models.load_image import LoadedImageModel
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.core.text.decoder import Decoder
@@ -49,12 +50,8 @@ class Model:
         for step in loading:
             if isinstance(step, Phase):
                 yield step
-            elif isinstance(step, load.LoadedModel):
-                yield Decoder(step)
             else:
-                from imfine.core.image.painter import Painter
-
-                yield Painter(step)
+                yield Painter(step) if isinstance(step, LoadedImageModel) else Decoder(step)
 
 
 def submit(live: Live, claim: Claim, at: Settings) -> Submission:
@@ -64,16 +61,12 @@ def submit(live: Live, claim: Claim, at: Settings) -> Submission:
 
 
 def preload(live: Live, at: Settings) -> None:
-    """Makes the first starter that is on this disk answer once, so that nobody waits for its first answer;
-    then imports what pictures want, which takes seconds too."""
+    """Makes the first starter that is on this disk answer once, so that nobody waits for its first answer."""
     for starter in STARTERS:
         if catalog.find(starter.id, at, any_folder=False).ready:
             request = TextRequest(pair(None, {"attn": 1.1}), "Hello", Sampling(greedy=True, max_new_tokens=2))
-            answer = live.submit(Model(starter.id, None, None, at), "warm-up", request)
-            while not isinstance(answer.get(1.0), Result):
-                pass
-            break
-    import imfine.core.image.painter  # noqa: F401
+            live.submit(Model(starter.id, None, None, at), "warm-up", request)
+            return
 
 
 def core_request(asked: Mapping[str, Any]) -> TextRequest | ImageRequest:
