@@ -37,13 +37,13 @@ def tell(model: Any, prompts: tuple[str, ...], sampling: ImageSampling) -> None:
     print("| knob | at | colourfulness | sharpness | brightness | alike (SSIM) |\n|---|---|---|---|---|---|")
     for knob in ("tone", "style"):
         series = [drawn(model, knob, prompt, sampling) for prompt in prompts]
+        own = [pictures[VALUES.index(0.0)] for pictures in series]
         for i, value in enumerate(VALUES):
             ours = [pictures[i] for pictures in series]
             colour, sharp, bright = (
                 np.mean([measure(each) for each in ours])
                 for measure in (measures.colourfulness, measures.sharpness, lambda p: measures.luma(p).mean())
             )
-            own = [pictures[VALUES.index(0.0)] for pictures in series]
             alike = np.mean([measures.ssim(a, b) for a, b in zip(own, ours, strict=True)])
             print(
                 f"| {knob.upper()} | {value:+g} | {colour:.1f} | {sharp:.0f} | {bright:.1f} | {alike:.3f} |",

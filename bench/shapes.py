@@ -38,8 +38,8 @@ def begun(module: nn.Module) -> nn.Module:
     module = module.to_empty(device="cpu").eval().requires_grad_(False)
     torch.manual_seed(0)
     for part in module.modules():
-        if isinstance(reset := getattr(part, "reset_parameters", None), Callable):
-            reset()
+        if hasattr(part, "reset_parameters"):
+            part.reset_parameters()
     for tensor in module.buffers():
         tensor.copy_(torch.arange(tensor.numel()).view(tensor.shape))  # of the text encoder: positions
     return module

@@ -93,9 +93,8 @@ class Training:
 
     def __init__(self, claim: Claim, at: Settings) -> None:
         self.progress_at = time.monotonic()
-        self._goes_on = (
-            claim.kind == "train"
-        )  # from its checkpoints; of the others nothing stays that is not done
+        # from its checkpoints; of the others nothing stays that is not done
+        self._goes_on = claim.kind == "train"
         self._request = claim.request
         self._made = at.models_dir / claim.request.get("name", "")
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child

@@ -96,11 +96,10 @@ class Stepper:
         batches = [(at, packs[at : at + size]) for at in range(0, len(packs), size)]
         mine = batches[ours.process_index :: ours.num_processes]
         total = torch.zeros((), dtype=torch.float64, device=ours.device)
+        together = is_split(self.learner)  # a process would hold all gradients till the last batch
         for i, (at, share) in enumerate(mine):
+            apart = i < len(mine) - 1 and not together
             batch = [tensor.to(ours.device) for tensor in self.lesson.batch(share, step, at)]
-            apart = i < len(mine) - 1 and not is_split(
-                self.learner
-            )  # which would hold all gradients till then
             with ours.no_sync(self._model) if apart else nullcontext():
                 loss = self._model(*batch)
                 ours.backward(loss * (ours.num_processes / count))  # the mean of the processes is taken
