@@ -108,7 +108,7 @@ def source() -> Iterator[Source]:
 def everything(submission: Submission) -> list:
     events = []
     while not events or not isinstance(events[-1], Result):
-        event = submission.get(5)
+        event = submission.get(60)
         assert event is not None, events
         events.append(event)
     return events
@@ -118,7 +118,7 @@ def ended(submission: Submission) -> tuple[list, BaseException]:
     events: list = []
     try:
         while True:
-            event = submission.get(5)
+            event = submission.get(60)
             assert event is not None, events
             events.append(event)
     except (Left, Invalid, RuntimeError) as end:
@@ -265,7 +265,7 @@ def test_a_model_that_finds_no_room_waits_for_the_busy_one_and_can_be_given_up(s
     busy = live.submit(source, "a", Request(tokens=5))
     wait_for(lambda: live.warm == ["m"])
     waiting, leaving = live.submit(other, "b", Request()), live.submit(other, "c", Request())
-    assert waiting.get(5).phase == "waiting"
+    assert waiting.get(60).phase == "waiting"
     leaving.cancel()
     assert isinstance(ended(leaving)[1], Left)
     source.gate.set()
