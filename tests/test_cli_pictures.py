@@ -119,3 +119,17 @@ def test_inspect(home: Path) -> None:
     assert told["layout"]["kind"] == "image"
     assert told["layout"]["band_names"][0] == "IN00"
     assert told["tensors"]
+
+
+def test_what_a_knob_would_take_is_told_without_learning_it(home: Path) -> None:
+    said = imfine(
+        "learn", STARTER, "--plus", "red", "--minus", "blue", "--name", "redness",
+        "--steps", "50", "--count", "1", "--batch", "1", "--estimate", "--json",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    told = said.json
+    assert (told["type"], told["steps"], told["rows"]) == ("estimate", 50, 1)
+    assert told["seconds"] > 50 * told["step_s"] > 0
+    assert told["memory"]["together"] > told["memory"]["weights"] > 0
+    assert "Measuring" in said.err
+    assert not (home / "adapters").exists()

@@ -5,7 +5,6 @@ Turns flags into a slider, then lets core yield.
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from imfine.cli.models import Model
-from imfine.cli.show import said
+from imfine.cli.show import followed, print_estimate, print_line, said
 
 Whole = Annotated[int | None, typer.Option()]
 
@@ -38,6 +37,9 @@ def learn(  # noqa: PLR0917 - one parameter for each option of the command
     count: Annotated[int | None, typer.Option(help="Pictures that the model draws to learn on.")] = None,
     seed: Whole = None,
     dtype: Annotated[str | None, typer.Option(help="float32 or bfloat16.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only tell what memory and time it would take.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line on stdout.")] = False,
 ) -> None:
     """Learn a knob from −2 to 2 between two opposite prompts."""
@@ -53,13 +55,16 @@ def learn(  # noqa: PLR0917 - one parameter for each option of the command
         "dtype": dtype,
     }
     with said(as_json=False):
-        from imfine.core.train.named_slider import learn_named
+        from imfine.core.train.named_slider import estimate_slider_named, learn_named
         from imfine.core.train.slider import Slider
 
         changes = {key: value for key, value in given.items() if value is not None}
         labels = dict(each.partition("=")[::2] for each in label or ())
-        events = learn_named(model, Slider(plus, minus, **changes), name, labels)
-        end = _shown(events, json)
+        slider = Slider(plus, minus, **changes)
+        if estimate:
+            print_estimate(followed(estimate_slider_named(model, slider, name)), json)
+            return
+        end = _shown(learn_named(model, slider, name, labels), json)
     if not json:
         typer.echo(f"{name} is learned: {end.steps:,} steps in {end.seconds:.0f} s, error {end.loss:.4f}")
         typer.echo(f"  path        {end.path}")
@@ -77,7 +82,7 @@ def _shown(events: Any, json: bool) -> Any:
         task = progress.add_task("Reading", total=None)
         for event in events:
             if json:
-                typer.echo(json_module.dumps(asdict(event), ensure_ascii=False))
+                print_line(asdict(event))
             elif event.type == "phase":
                 verb = "Drawing" if event.phase == "working" else "Reading"
                 progress.update(task, description=verb, completed=event.done, total=event.total)

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
@@ -43,6 +44,26 @@ def said(as_json: bool) -> Iterator[None]:
 def print_json(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2)
     typer.echo(text.encode("utf-8", "replace").decode())  # half a surrogate pair would end the print
+
+
+def print_line(value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    typer.echo(text.encode("utf-8", "replace").decode())
+
+
+def print_estimate(told: object, as_json: bool) -> None:
+    """`told`: the memory (Need) and the time (ProbeResult) of a run."""
+    assert isinstance(told, tuple), "an estimate comes last"
+    need, time = told
+    if as_json:
+        print_line({**asdict(time), "type": "estimate", "memory": need.to_json()})
+        return
+    typer.echo(f"memory  {size_of(need.together)}: weights {size_of(need.weights)}, optimizer")
+    typer.echo(f"        {size_of(need.optimizer)}, activations {size_of(need.activations)}")
+    typer.echo(f"time    {time_of(time.seconds)}: {time.steps:,} steps of {time.step_s:.2f} s,")
+    if time.evaluations:
+        typer.echo(f"        {time.evaluations} evaluations of {time.evaluation_s:.1f} s,")
+    typer.echo(f"        {time_of(time.rest_s)} for the rest")
 
 
 def followed(steps: Iterator[Phase | T]) -> T | None:
@@ -128,3 +149,9 @@ def count_of(count: int | None) -> str:
     if count is None:
         return "?"
     return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M"
+
+
+def time_of(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -5,21 +5,19 @@ Turns flags into a plan (checked before torch is imported), then lets core yield
 
 from __future__ import annotations
 
-import json as json_module
 import os
 import re
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imfine.cli.models import Model
-from imfine.cli.show import said, size_of
+from imfine.cli.show import followed, print_estimate, print_line, said, size_of, time_of
 from imfine.errors import ImfineError, Invalid
 
 if TYPE_CHECKING:
@@ -146,7 +144,9 @@ def train(  # noqa: PLR0917 - one parameter for each option of the command
             changes["blocks"] = [block.strip() for block in blocks.split(",")]
         _check(model, name, changes)
         if estimate:
-            _estimate(model, data, name, changes, json)
+            from imfine.core.train.named import estimate_named
+
+            print_estimate(followed(estimate_named(model, data, name, changes)), json)
         else:
             _train(model, data, name, changes, resume=resume, json=json)
 
@@ -177,7 +177,7 @@ def _train(
         end: TrainResult | None = None
         if json:
             for event in events:
-                _line(to_json(event))
+                print_line(to_json(event))
                 end = event if isinstance(event, TrainResult) else None
         else:
             end = _shown(events)
@@ -195,7 +195,7 @@ def _is_first() -> bool:
 
 
 def _told(path: str, end: Any) -> None:
-    typer.echo(f"{Path(path).name} is trained: {end.best_step:,} steps in {_time(end.seconds)}")
+    typer.echo(f"{Path(path).name} is trained: {end.best_step:,} steps in {time_of(end.seconds)}")
     typer.echo(f"  trained     {end.parameters:,} parameters in {end.tensors} tensors")
     if end.perplexity_before is not None and end.perplexity_after is not None:
         typer.echo(
@@ -208,22 +208,6 @@ def _told(path: str, end: Any) -> None:
     if end.adapter:
         typer.echo(f"  adapter     {end.adapter}")
     typer.echo(f'  try it      imfine tune {Path(path).name} --prompt "…"')
-
-
-def _estimate(model: str, data: list[str], name: str, changes: dict[str, Any], json: bool) -> None:
-    from imfine.core.train.named import estimate_named
-
-    last: Any = None
-    for step in estimate_named(model, data, name, changes):
-        last = step
-    need, told = last
-    if json:
-        _line({**asdict(told), "type": "estimate", "memory": need.to_json()})
-        return
-    typer.echo(f"memory  {size_of(need.together)}: weights {size_of(need.weights)}, optimizer")
-    typer.echo(f"        {size_of(need.optimizer)}, activations {size_of(need.activations)}")
-    typer.echo(f"time    {_time(told.seconds)}: {told.steps:,} steps of {told.step_s:.2f} s,")
-    typer.echo(f"        {told.evaluations} evaluations of {told.evaluation_s:.1f} s")
 
 
 def _shown(events: Iterator[TrainEvent]) -> Any:
@@ -294,13 +278,8 @@ def _as_json_line(json: bool) -> Iterator[None]:
         yield
     except ImfineError as error:
         if json:
-            _line({"type": "error", **error.to_json()})
+            print_line({"type": "error", **error.to_json()})
         raise
-
-
-def _line(value: dict[str, Any]) -> None:
-    text = json_module.dumps(value, ensure_ascii=False)
-    typer.echo(text.encode("utf-8", "replace").decode())
 
 
 def _layers(text: str) -> list[int]:
@@ -318,9 +297,3 @@ def _layers(text: str) -> list[int]:
             )
         found += range(first, last + 1)
     return found
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -78,6 +78,12 @@ def _trained(job: dict[str, Any], at: Settings, orders: Orders) -> Iterator[Trai
 
 
 def _measured(job: dict[str, Any], at: Settings) -> Iterator[TrainEvent | ProbeResult]:
+    if "slider" in job["request"]:
+        from imfine.core.train.slider_probe import probe_slider  # diffusers
+
+        parent, slider = yield from _slider(job["request"], at)
+        yield from probe_slider(parent, slider)
+        return
     parent, data, plan = yield from _given(job["request"], at)
     yield from probe(parent, data, plan, Path(job["folder"]))
 
@@ -98,9 +104,13 @@ def _learned(job: dict[str, Any], at: Settings) -> Iterator[TrainEvent | SliderR
     if (made := learned(out_dir, job["run"])) is not None:
         yield made
         return
-    parent = yield from found_source(asked["model"], at, revision=asked["revision"], any_folder=False)
-    slider = Slider(**asked["slider"])
+    parent, slider = yield from _slider(asked, at)
     yield from learn(parent, slider, out_dir, label=asked["label"], run=job["run"])
+
+
+def _slider(asked: dict[str, Any], at: Settings) -> Generator[Phase, None, tuple[Parent, Slider]]:
+    parent = yield from found_source(asked["model"], at, revision=asked["revision"], any_folder=False)
+    return parent, Slider(**asked["slider"])
 
 
 def main() -> None:

@@ -69,6 +69,15 @@ class Client:
         answer = self._once("hello", {"worker": self.worker, **facts})
         return Terms(**{key: answer[key] for key in answer.keys() & Terms.__dataclass_fields__.keys()})
 
+    def kind(self, run_id: str) -> str | None:
+        """Of a run that may be claimed; None: there is no such run."""
+        try:
+            answer = retried(lambda: self._asked("GET", f"runs/{run_id}"), self.stopping)
+        except Gone:
+            return None
+        kind: str = answer["kind"]
+        return kind
+
     def claim(self, run_id: str, *, redelivered: bool, message: str | None = None) -> Claim | None:
         """None: the run is not to be had, and its message may be forgotten."""
         try:

@@ -1,7 +1,7 @@
 """Runs of kind `generate`: the run's JSON as core's request, and a model as a loop's source.
 
-Imported late: torch and diffusers come with it, and by one thread: two that import diffusers at the same
-time find half of it. Knows no queue and no server.
+Imported late: torch comes with it, and diffusers with the first model that draws. Knows no queue and no
+server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from imfine.core.image.generate import ImageRequest, ImageSampling, Painter
 from imfine.core.lanes import Batch, Lane, pair
 from imfine.core.models import catalog, load
 from imfine.core.models.known import STARTERS
-from imfine.core.models.load_image import LoadedImageModel
 from imfine.core.recipe import Recipe
 from imfine.core.sampling import Sampling
 from imfine.core.text.decoder import Decoder
@@ -51,7 +50,7 @@ class Model:
             if isinstance(step, Phase):
                 yield step
             else:
-                yield Painter(step) if isinstance(step, LoadedImageModel) else Decoder(step)
+                yield Decoder(step) if isinstance(step, load.LoadedModel) else Painter(step)
 
 
 def submit(live: Live, claim: Claim, at: Settings) -> Submission:

@@ -53,7 +53,7 @@ class Runner:
         client: Client,
         kinds: Mapping[str, Submit],
         stopping: threading.Event,
-        prepare: Callable[[], None] = lambda: None,
+        prepare: Callable[[str], None] = lambda run_id: None,
         stall_s: float = STALL_S,
     ) -> None:
         self.client = client
@@ -78,7 +78,7 @@ class Runner:
                 return
             self._here.add(run_id)
         try:
-            self.prepare()
+            self.prepare(run_id)
             claim = self.client.claim(run_id, redelivered=redelivered, message=message)
             if claim is not None:
                 self._work(claim)

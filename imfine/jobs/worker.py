@@ -51,6 +51,7 @@ class Worker:
         self.at = at
         self.stopping = threading.Event()
         self.client = Client(at.worker_server_url, worker_token(at), name, self.stopping)
+        self._has_torch = False
         self.live = Live(memory.budget(at.memory_budget_gib))
         kinds: dict[str, Submit] = {
             "generate": self._generate,
@@ -58,7 +59,7 @@ class Worker:
             "probe": lambda claim: Training(claim, at),
             "learn": lambda claim: Training(claim, at),
         }
-        self.runner = Runner(self.client, kinds, self.stopping, import_torch)
+        self.runner = Runner(self.client, kinds, self.stopping, self._prepare)
 
     def run(self) -> int:
         """Until the process is told to end. Celery's own state is left in order: messages are acknowledged or
@@ -125,6 +126,14 @@ class Worker:
             "version": VERSION,
         }
 
+    def _prepare(self, run_id: str) -> None:
+        """Torch is imported before a run is claimed that works in this process: for so long its lease would
+        hear little of it. What works in a child needs none here."""
+        if not self._has_torch and self.client.kind(run_id) == "generate":
+            import imfine.jobs.generate  # noqa: F401
+
+            self._has_torch = True
+
     def _generate(self, claim: Claim) -> Submission:
         from imfine.jobs import generate  # torch
 
@@ -134,15 +143,11 @@ class Worker:
         """The first answer is quick when the starter is warm before anybody asks."""
         from imfine.jobs import generate
 
+        self._has_torch = True
         try:
             generate.preload(self.live, self.at)
         except ImfineError as error:
             log.info("nothing is warm yet: %s", error)
-
-
-def import_torch() -> None:
-    """Holds the interpreter's lock for seconds, and with it every heartbeat: not while a lease runs."""
-    import imfine.jobs.generate  # noqa: F401
 
 
 class Consumer(CeleryConsumer):  # type: ignore[misc]

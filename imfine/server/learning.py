@@ -1,4 +1,5 @@
-"""From what a client sent to a run that learns a knob and may be accepted: model, slider, name are checked.
+"""From what a client sent to a run that learns a knob, or measures how long that takes, and may be accepted:
+model, slider and name are checked.
 
 Uses the plain half of core; loads no model. Every error names the field as it was written.
 """
@@ -7,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import replace
+from typing import Any
 
 from imfine.core.deltas.keeping import check_name
 from imfine.core.models.folders import ADAPTERS, taken_away
 from imfine.core.recipe import Recipe
 from imfine.core.train.slider import Slider, learned
+from imfine.errors import Invalid
 from imfine.jobs.names import queue_for
 from imfine.server.context import Context
 from imfine.server.lifecycle import Asked
-from imfine.server.schemas import LearnIn
+from imfine.server.schemas import LearnIn, ProbeIn, SliderIn
 from imfine.settings import Settings
 from imfine.store.runs import Head
 
@@ -23,10 +27,33 @@ from imfine.store.runs import Head
 def ask_learning(body: LearnIn, ctx: Context) -> Asked:
     """Raises: Invalid or Conflict, and what finding the model raises."""
     check_name(body.name, ctx.settings)
-    slider = Slider(**body.slider.model_dump())
+    label = body.label.model_dump(exclude_none=True) if body.label is not None else None
+    return _asked(body, body.slider, ctx, name=body.name, label=label or None)
+
+
+def ask_slider_probe(body: ProbeIn, slider: SliderIn, ctx: Context) -> Asked:
+    """Raises: as `ask_learning`."""
+    if body.dataset is not None:
+        raise Invalid(
+            "a knob is learned without data, but a data set is given",
+            remedy="give either a dataset or a slider",
+            field="dataset",
+            value=body.dataset,
+        )
+    return replace(_asked(body, slider, ctx), replaces=body.replaces)
+
+
+def _asked(body: LearnIn | ProbeIn, given: SliderIn, ctx: Context, **named: Any) -> Asked:
+    slider = Slider(**given.model_dump())
     card, layout = ctx.catalog.find(body.model, body.revision)
     slider.check(layout, card.id)
-    label = body.label.model_dump(exclude_none=True) if body.label is not None else None
+    request = {
+        "kind": body.kind,
+        "model": body.model,
+        "revision": body.revision,
+        "slider": slider.to_json(),
+        **named,
+    }
     return Asked(
         kind=body.kind,
         queue=queue_for(body.kind, 1),
@@ -35,15 +62,8 @@ def ask_learning(body: LearnIn, ctx: Context) -> Asked:
         prompt=f"{slider.plus} ↔ {slider.minus}",
         recipe={},
         recipe_hash=Recipe().hash,
-        request={
-            "kind": body.kind,
-            "model": body.model,
-            "revision": body.revision,
-            "name": body.name,
-            "slider": slider.to_json(),
-            "label": label or None,
-        },
-        name=body.name,
+        request=request,
+        name=named.get("name"),
         body_hash=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
     )
 

@@ -258,20 +258,6 @@ class TrainIn(In):
     page: str | None = Field(default=None, min_length=1, max_length=64)
 
 
-class ProbeIn(In):
-    """Some steps of such a training run are taken, and thrown away, to tell how long it would last."""
-
-    kind: Literal["probe"]
-    model: ModelRef
-    revision: str | None = Field(default=None, min_length=1, max_length=200)
-    dataset: str = Field(min_length=1, max_length=64)
-    plan: PlanIn = PlanIn()
-    page: str | None = Field(default=None, min_length=1, max_length=64)
-    replaces: str | None = Field(
-        default=None, min_length=1, max_length=64, description="as in `GenerateIn`: an older probe, say"
-    )
-
-
 class SliderIn(In):
     """What a knob shall learn; whatever is left out is core's default."""
 
@@ -286,6 +272,22 @@ class SliderIn(In):
     count: int = Field(default=32, description="pictures that the model draws to learn on")
     seed: int = 0
     dtype: Dtype = "float32"
+
+
+class ProbeIn(In):
+    """Some steps of such a run are taken, and thrown away, to tell how long it would last: of one that trains
+    on `dataset` with `plan`, or of one that learns `slider`."""
+
+    kind: Literal["probe"]
+    model: ModelRef
+    revision: str | None = Field(default=None, min_length=1, max_length=200)
+    dataset: str | None = Field(default=None, min_length=1, max_length=64)
+    plan: PlanIn = PlanIn()
+    slider: SliderIn | None = Field(default=None, description="instead of a data set")
+    page: str | None = Field(default=None, min_length=1, max_length=64)
+    replaces: str | None = Field(
+        default=None, min_length=1, max_length=64, description="as in `GenerateIn`: an older probe, say"
+    )
 
 
 class LabelIn(In):
@@ -377,14 +379,15 @@ class TrainRequest(Sparse):
     resumes: str | None = None
 
 
-class ProbeRequest(Out):
-    """As `TrainRequest`, of a run that measures."""
+class ProbeRequest(Sparse):
+    """As `TrainRequest` or `LearnRequest`, of a run that measures."""
 
     kind: Literal["probe"]
     model: str
     revision: str | None
-    dataset: str
-    plan: dict[str, Any]
+    dataset: str | None = None
+    plan: dict[str, Any] | None = None
+    slider: dict[str, Any] | None = None
 
 
 class LearnRequest(Out):
@@ -413,8 +416,8 @@ class RunSummary(Out):
     model: str
     page: str | None
     prompt: str = Field(
-        description="its first 200 characters; of a run that trains or measures: the data set's name; of one "
-        "that learns a knob: both prompts"
+        description="its first 200 characters; of a run that trains: the data set's name; of one that "
+        "learns a knob: both prompts"
     )
     recipe: dict[str, Any]
     recipe_hash: str
@@ -678,8 +681,8 @@ class RunTrainResultEvent(_Event, TrainResultEvent):
 
 
 class ProbeResultEvent(Out):
-    """How long a training run would last: `seconds` are `steps` at `step_s`, `evaluations` at `evaluation_s`,
-    and `rest_s` for reading, tokenising and saving."""
+    """How long a run would last: `seconds` are `steps` at `step_s`, `evaluations` at `evaluation_s`, and
+    `rest_s` for reading, tokenising and saving; for a knob, for reading and drawing."""
 
     type: Literal["probe_result"]
     steps: int
@@ -689,7 +692,7 @@ class ProbeResultEvent(Out):
     rest_s: float
     seconds: float
     tokens_per_s: float
-    rows: int = Field(description="that are learned")
+    rows: int = Field(description="or pictures, that are learned")
     held_out: int = Field(description="rows that are measured with")
 
 

@@ -22,6 +22,7 @@ from imfine.jobs.names import queue_for
 from imfine.server.context import Context
 from imfine.server.curves import joined_events
 from imfine.server.datasets import no_dataset
+from imfine.server.learning import ask_slider_probe
 from imfine.server.lifecycle import Asked, no_run
 from imfine.server.schemas import EstimateIn, ProbeIn, TrainIn
 from imfine.settings import Settings
@@ -42,7 +43,9 @@ def ask_training(body: TrainIn, ctx: Context) -> Asked:
 
 
 def ask_probe(body: ProbeIn, ctx: Context) -> Asked:
-    """Raises: as `ask_training`."""
+    """Raises: as `ask_training` or `ask_learning`."""
+    if body.slider is not None:
+        return ask_slider_probe(body, body.slider, ctx)
     return replace(_asked(body, ctx), replaces=body.replaces)
 
 
@@ -150,7 +153,14 @@ def _check_free(name: str, ctx: Context) -> None:
         )
 
 
-def _dataset(id: str, layout: Layout, ctx: Context) -> dict[str, Any]:
+def _dataset(id: str | None, layout: Layout, ctx: Context) -> dict[str, Any]:
+    if id is None:
+        raise Invalid(
+            "there is nothing to learn from",
+            remedy="give a dataset, or to measure a knob a slider",
+            field="dataset",
+            value=None,
+        )
     with ctx.store.read() as connection:
         found = datasets.get(connection, id)
     if found is None:

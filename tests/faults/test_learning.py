@@ -69,6 +69,15 @@ def test_a_knob_comes_of_it_and_turns_the_picture(ready: Installation) -> None:
     assert base["pictures"][0]["sha256"] != tuned["pictures"][0]["sha256"]
 
 
+def test_how_long_it_takes_is_told_by_steps_that_are_thrown_away(ready: Installation) -> None:
+    body = {"kind": "probe", "model": PAINTER, "slider": {**SLIDER, "steps": 500}}
+    run = ready.http.post("/api/runs", json=body).json()["id"]
+    told = ready.wait_state(run, "succeeded", seconds=PATIENCE)["result"]
+    assert (told["type"], told["steps"], told["rows"]) == ("probe_result", 500, 1)
+    assert told["seconds"] > 500 * told["step_s"] > 0
+    assert not list((ready.home / "probes").glob("*"))
+
+
 def test_a_process_that_is_killed_is_followed_by_one_that_begins_anew(ready: Installation) -> None:
     run = begin(ready, "killed", steps=20)
     wait_steps(ready, run)

@@ -100,6 +100,7 @@ def test_a_process_that_is_killed_goes_on_from_its_checkpoint(ready: Installatio
     assert child(ready).nice() == 19  # live answers come first
     group = Path(f"/proc/{ready.child('batch').pid}/autogroup")
     assert not group.exists() or group.read_text().endswith("nice 10\n")
+    assert "libtorch" not in Path(f"/proc/{ready.child('batch').pid}/maps").read_text()  # its child has it
     child(ready).kill()
     wait_for(lambda: ready.run(run)["attempt"] == 2)
     wait_event(ready, run, "train_steps", attempt=2)

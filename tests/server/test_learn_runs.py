@@ -181,3 +181,31 @@ def test_a_cancel_never_takes_another_s_knob(client: TestClient, settings: Setti
     folder = knob_of("0" * 26, settings)
     client.post(f"/api/runs/{run}/cancel")
     assert folder.exists()
+
+
+def test_how_long_it_takes_can_be_measured(client: TestClient, worker: Worker) -> None:
+    body = {"kind": "probe", "model": "emoji-diffusion", "slider": {**SLIDER, "steps": 50}}
+    run = client.post("/api/runs", json=body).json()
+    assert (run["kind"], run["prompt"]) == ("probe", "smiling face ↔ crying face")
+    assert run["request"]["slider"]["steps"] == 50
+    assert "dataset" not in run["request"]
+    newer = client.post("/api/runs", json={**body, "replaces": run["id"]}).json()["id"]
+    assert client.get(f"/api/runs/{run['id']}").json()["state"] == "cancelled"
+    assert worker.claim(newer).json()["request"]["slider"]["plus"] == "smiling face"
+    again = client.post(f"/api/runs/{run['id']}/again")
+    assert (again.status_code, again.json()["request"]) == (202, run["request"])
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ({"slider": {**SLIDER, "minus": ""}}, "slider.minus"),
+        ({"slider": SLIDER, "dataset": "d" * 64}, "dataset"),
+        ({"slider": SLIDER, "model": "tiny"}, "model"),
+        ({}, "dataset"),
+    ],
+)
+def test_what_cannot_be_measured_is_named(client: TestClient, more: dict[str, Any], field: str) -> None:
+    answer = client.post("/api/runs", json={"kind": "probe", "model": "emoji-diffusion", **more})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, field), answer.text
+    assert answer.json()["error"]["remedy"]

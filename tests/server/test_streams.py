@@ -250,6 +250,8 @@ def test_previews_are_for_who_listens_now(running: Running) -> None:
     until(lambda: len(running.server.context.hub.readers) == 3)
     worker = Worker(running.http)
     worker.claim(run)
+    for who in ("run", "page"):  # they are through with the log, which a preview must not come before
+        until(lambda who=who: any(e.get("state") == "running" for e in seen[who]))
     for step in range(1, 4):
         assert worker.events(run, step, preview(step), preview(step, lane=1)).status_code == 200
         until(lambda step=step: sum(e.get("step") == step for e in seen["run"] + seen["page"]) == 4)
@@ -284,13 +286,15 @@ def test_a_reader_that_comes_back_resumes_behind_the_previews(running: Running) 
     worker = Worker(running.http)
     worker.claim(run)
     stream = running.stream(f"/api/runs/{run}/events")
-    last = [next(stream), next(stream)][-1]["id"]
+    assert [next(stream)["type"], next(stream)["type"]] == ["state", "state"]
     until(lambda: len(running.server.context.hub.readers) == 1)
-    worker.events(run, 1, preview(1))
+    worker.events(run, 1, tokens(0))
+    last = next(stream)["id"]  # it is through with the log, which a preview must not come before
+    worker.events(run, 2, preview(1))
     assert "id" not in next(stream)
     stream.close()
-    worker.events(run, 2, preview(2), tokens(0), preview(3))
-    worker.finish(run, 3)
+    worker.events(run, 3, preview(2), tokens(1), preview(3))
+    worker.finish(run, 4)
     rest = list(running.stream(f"/api/runs/{run}/events", last=last))
     assert [e["type"] for e in rest] == ["tokens", "state"]
 

@@ -62,6 +62,14 @@ def test_a_failed_run_says_why(client: TestClient, worker: Worker) -> None:
     assert client.get("/api/runs?state=failed").json()["items"][0]["error"]["message"] == "cut off"
 
 
+def test_a_worker_may_ask_what_a_run_is_before_it_claims_it(client: TestClient, worker: Worker) -> None:
+    run = submit(client)
+    assert worker.http.get(f"/api/worker/runs/{run}", headers=worker.headers).json() == {"kind": "generate"}
+    assert client.get(f"/api/runs/{run}").json()["state"] == "queued"
+    assert worker.http.get(f"/api/worker/runs/{'0' * 26}", headers=worker.headers).status_code == 404
+    assert client.get(f"/api/worker/runs/{run}", headers={"Authorization": ""}).status_code == 401
+
+
 def test_one_claim_of_many(client: TestClient) -> None:
     run = submit(client)
 

@@ -32,7 +32,7 @@ from imfine.core.models.fingerprint import fingerprint
 from imfine.core.models.folders import converted_dir, locked, need_disk, read_origin, staged, write_origin
 from imfine.core.models.gguf import read_gguf
 from imfine.core.models.local import Local, read_local
-from imfine.core.models.module import DTYPES, read_module, read_tokenizer
+from imfine.core.models.module import BUILDING, DTYPES, read_module, read_tokenizer
 from imfine.core.models.packed import pack
 from imfine.core.models.pull import pull
 from imfine.core.models.weights import FLOATS
@@ -132,7 +132,8 @@ def load(
         folder = converted_dir(local.path, settings.home)
         yield from _converted(local, folder, settings)
     if isinstance(local.layout, ImageLayout):
-        from imfine.core.models.load_image import read_pictures  # diffusers
+        with BUILDING:  # imports diffusers
+            from imfine.core.models.load_image import read_pictures
 
         yield from read_pictures(card, replace(local, path=folder), dtype, device, settings)
         return
@@ -208,7 +209,9 @@ def _converted(local: Local, folder: Path, settings: Settings) -> Iterator[Phase
 
 def _from_single(file: Path, target: Path, settings: Settings) -> Iterator[Phase]:
     from imfine.core.models.clip_tokenizer import clip_tokenizer
-    from imfine.core.models.convert_single import convert_single  # diffusers
+
+    with BUILDING:  # imports diffusers
+        from imfine.core.models.convert_single import convert_single
     from imfine.core.models.single_file import read_single_file
 
     for step in clip_tokenizer(settings.home):

@@ -28,7 +28,8 @@ from imfine.errors import ModelBroken
 
 EVERY_S = 0.05  # between two reports of progress
 # transformers and diffusers set torch's default dtype while they build a module, for the whole process: two
-# threads that built at once would leave each other's behind.
+# threads that built at once would leave each other's behind. And they import their parts when these are asked
+# for: of two threads that do, one may find a part half made.
 BUILDING = threading.Lock()
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 Made = Callable[[str, torch.Tensor], Mapping[str, torch.Tensor]]  # what becomes of a tensor as it is stored

@@ -120,7 +120,7 @@ def check_fits(
 ) -> Need:
     """Raises: OutOfMemory with need, have and a plan that would fit, when `have` bytes are too few. `parts`:
     in which the launch splits a model, but for qlora's, which would be launched otherwise."""
-    shapes = {each: tensor.shape for each, tensor in (local.tensors or {}).items()}
+    shapes = shapes_in(local)
 
     def needed(plan: Plan) -> Need:
         return need(local.config, shapes, plan, device, 1 if plan.method == "qlora" else parts)
@@ -128,6 +128,10 @@ def check_fits(
     found = room(plan, local.layout, have, needed)
     found.check(name)
     return found.need
+
+
+def shapes_in(local: Local) -> dict[str, tuple[int, ...]]:
+    return {each: tensor.shape for each, tensor in (local.tensors or {}).items()}
 
 
 def shapes_of(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -6,6 +6,7 @@ Knows no run.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,23 @@ def latents_of(
         model.equalizer.close()
         found.append(work.latents.cpu())
     yield torch.cat(found)
+
+
+def pace_of(
+    learner: PictureLearner, tokenizers: Sequence[Any], prompts: Sequence[str], steps: int
+) -> Iterator[tuple[float, torch.Tensor]]:
+    """`latents_of` is begun, and left: at each step the seconds that the whole takes by it, and the latents
+    (N, C, h, w) of the first few as they are by then."""
+    some = prompts[:AT_ONCE]
+    work, model = _begun(learner, tokenizers, some, list(range(len(some))))
+    try:
+        for _ in range(min(steps, work.total)):
+            start = time.monotonic()
+            _step(learner, work)
+            whole_s = (time.monotonic() - start) * work.total * len(prompts) / len(some)
+            yield whole_s, work.latents.cpu()
+    finally:
+        model.equalizer.close()
 
 
 def _begun(

@@ -98,6 +98,12 @@ class Slider:
         ]
 
     @property
+    def asked(self) -> list[str]:
+        """What the model draws to learn on; picture i is of neutral prompt i modulo their number."""
+        neutral = self.neutral or ("",)
+        return [neutral[i % len(neutral)] for i in range(self.count)]
+
+    @property
     def plan(self) -> Plan:
         return Plan(
             rank=self.rank, alpha=float(self.rank), steps=self.steps, batch=self.batch, lr=self.lr,

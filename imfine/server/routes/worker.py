@@ -15,9 +15,10 @@ from imfine.server.artifacts import SHA256, too_large
 from imfine.server.body import MAX_FILE, WorkerRoute
 from imfine.server.context import Context, Ctx
 from imfine.server.leases import HELLO_S, Present
+from imfine.server.lifecycle import no_run
 from imfine.server.responses import Json
 from imfine.server.schemas import In, WorkerName
-from imfine.store import artifacts
+from imfine.store import artifacts, runs
 
 router = APIRouter(prefix="/api/worker", route_class=WorkerRoute, include_in_schema=False)
 
@@ -99,6 +100,16 @@ async def hello(body: Hello, ctx: Ctx) -> Json:
             "memory_budget": None if gib is None else int(gib * 2**30),
         }
     )
+
+
+@router.get("/runs/{id}")
+def kind(id: RunPath, ctx: Ctx) -> Json:
+    """What a worker has to make ready before it claims the run."""
+    with ctx.store.read() as connection:
+        run = runs.head(connection, id)
+    if run is None:
+        raise no_run(id)
+    return Json({"kind": run.kind})
 
 
 @router.post("/runs/{id}/claim")

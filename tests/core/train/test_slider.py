@@ -11,9 +11,10 @@ from diffusers import StableDiffusionPipeline
 from training import Source
 
 from imfine.core.events import Phase
-from imfine.core.train.events import SliderResult, TrainStep
+from imfine.core.train.events import ProbeResult, SliderResult, TrainStep
 from imfine.core.train.learn import learn
 from imfine.core.train.slider import Slider, learned
+from imfine.core.train.slider_probe import probe_slider
 from imfine.errors import Conflict, Invalid, OutOfMemory, TrainingDiverged
 
 
@@ -97,7 +98,7 @@ def test_whoever_stops_listening_leaves_nothing_behind(parent, tmp_path):
 
 
 def test_numbers_that_break_end_it_with_a_rate_that_may_not(parent, tmp_path, monkeypatch):
-    monkeypatch.setattr("imfine.core.train.learn.learning_rate", lambda *_: float("inf"))
+    monkeypatch.setattr("imfine.core.train.slider_learner.learning_rate", lambda *_: float("inf"))
     with pytest.raises(TrainingDiverged) as ended:
         list(learn(parent, Slider(**{**SHORT, "lr": 0.1}), tmp_path / "adapters" / "colour"))
     assert (ended.value.field, ended.value.params["change"]) == ("slider.lr", {"lr": 0.01})
@@ -105,9 +106,22 @@ def test_numbers_that_break_end_it_with_a_rate_that_may_not(parent, tmp_path, mo
 
 
 def test_what_does_not_fit_is_told_before_anything_is_read(parent, tmp_path, monkeypatch):
-    monkeypatch.setattr("imfine.core.train.learn.free_memory", lambda: (1 << 20, "cpu"))
+    monkeypatch.setattr("imfine.core.train.slider_learner.free_memory", lambda: (1 << 20, "cpu"))
     for batch, change in ((4, {"batch": 2}), (1, {})):
         with pytest.raises(OutOfMemory) as refused:
             list(learn(parent, Slider(**{**SHORT, "batch": batch}), tmp_path / "adapters" / "colour"))
         assert (refused.value.field, refused.value.params["change"]) == ("slider.batch", change)
         assert refused.value.remedy
+
+
+def test_how_long_it_takes_is_measured_and_nothing_left(parent, tmp_path):
+    before = set(tmp_path.rglob("*"))
+    *phases, told = probe_slider(parent, Slider(**{**SHORT, "steps": 1000, "count": 9}))
+    assert isinstance(told, ProbeResult)
+    assert (told.steps, told.rows, told.held_out, told.evaluations) == (1000, 9, 0, 0)
+    assert told.seconds == pytest.approx(1000 * told.step_s + told.rest_s)
+    assert told.tokens_per_s == pytest.approx(2 / told.step_s)
+    measuring = [event for event in phases if event.phase == "measuring"]
+    assert [event.done for event in measuring] == list(range(1, len(measuring) + 1))
+    assert len(measuring) <= measuring[0].total
+    assert set(tmp_path.rglob("*")) == before

@@ -1958,7 +1958,8 @@ export interface components {
         };
         /**
          * ProbeIn
-         * @description Some steps of such a training run are taken, and thrown away, to tell how long it would last.
+         * @description Some steps of such a run are taken, and thrown away, to tell how long it would last: of one that trains
+         *     on `dataset` with `plan`, or of one that learns `slider`.
          */
         ProbeIn: {
             /**
@@ -1974,7 +1975,7 @@ export interface components {
             /** Revision */
             revision?: string | null;
             /** Dataset */
-            dataset: string;
+            dataset?: string | null;
             /**
              * @default {
              *       "parts": [
@@ -2007,6 +2008,8 @@ export interface components {
              *     }
              */
             plan: components["schemas"]["PlanIn"];
+            /** @description instead of a data set */
+            slider?: components["schemas"]["SliderIn"] | null;
             /** Page */
             page?: string | null;
             /**
@@ -2017,7 +2020,7 @@ export interface components {
         };
         /**
          * ProbeRequest
-         * @description As `TrainRequest`, of a run that measures.
+         * @description As `TrainRequest` or `LearnRequest`, of a run that measures.
          */
         ProbeRequest: {
             /**
@@ -2030,16 +2033,20 @@ export interface components {
             /** Revision */
             revision: string | null;
             /** Dataset */
-            dataset: string;
+            dataset?: string | null;
             /** Plan */
-            plan: {
+            plan?: {
                 [key: string]: unknown;
-            };
+            } | null;
+            /** Slider */
+            slider?: {
+                [key: string]: unknown;
+            } | null;
         };
         /**
          * ProbeResultEvent
-         * @description How long a training run would last: `seconds` are `steps` at `step_s`, `evaluations` at `evaluation_s`,
-         *     and `rest_s` for reading, tokenising and saving.
+         * @description How long a run would last: `seconds` are `steps` at `step_s`, `evaluations` at `evaluation_s`, and
+         *     `rest_s` for reading, tokenising and saving; for a knob, for reading and drawing.
          */
         ProbeResultEvent: {
             /**
@@ -2063,7 +2070,7 @@ export interface components {
             tokens_per_s: number;
             /**
              * Rows
-             * @description that are learned
+             * @description or pictures, that are learned
              */
             rows: number;
             /**
@@ -2312,7 +2319,7 @@ export interface components {
             tokens_per_s: number;
             /**
              * Rows
-             * @description that are learned
+             * @description or pictures, that are learned
              */
             rows: number;
             /**
@@ -2474,7 +2481,7 @@ export interface components {
             page: string | null;
             /**
              * Prompt
-             * @description its first 200 characters; of a run that trains or measures: the data set's name; of one that learns a knob: both prompts
+             * @description its first 200 characters; of a run that trains: the data set's name; of one that learns a knob: both prompts
              */
             prompt: string;
             /** Recipe */

@@ -3,8 +3,8 @@ import { queryOptions } from "@tanstack/react-query";
 import { errorFromBody, ImfineError } from "@/shared/errors";
 import { pageId } from "@/shared/pageId";
 import { api, body } from "./client";
-import type { LearnRun } from "./learn";
-import type { components, paths } from "./schema";
+import type { LearnRun, SliderJson } from "./learn";
+import type { components } from "./schema";
 import { signedOut } from "./sessionState";
 import { streamOpen } from "./stream/pageStream";
 
@@ -34,6 +34,10 @@ export type TrainAsked = {
   plan: PlanJson;
   resumes?: string;
 };
+/** What a probe measures: a training, or a knob that is learned. */
+export type ProbeAsked =
+  | Pick<TrainAsked, "model" | "dataset" | "plan">
+  | { model: string; slider: SliderJson };
 
 export const datasetsQuery = queryOptions({
   queryKey: ["datasets"],
@@ -166,25 +170,24 @@ export function estimateQuery(model: string, plan: PlanJson) {
 /** Asks for a run that trains; its events come on this page's stream, which is open by then. */
 export async function startTraining(asked: TrainAsked): Promise<TrainRun> {
   await streamOpen();
-  return ask({ kind: "train", page: pageId, ...asked });
+  return body(
+    api.POST("/api/runs", {
+      body: { kind: "train", page: pageId, ...asked } as S["TrainIn"],
+      params: { header: {} },
+    }),
+  ) as unknown as Promise<TrainRun>;
 }
 
 /** Asks for some steps that are thrown away, to see how long all of them take; in the place of the measurement before. */
-export async function startProbe(
-  asked: Pick<TrainAsked, "model" | "dataset" | "plan"> & { replaces: string | null },
-): Promise<TrainRun> {
+export async function startProbe(asked: ProbeAsked & { replaces: string | null }): Promise<S["Run"]> {
   await streamOpen();
-  return ask({ kind: "probe", page: pageId, ...asked });
+  return body(
+    api.POST("/api/runs", {
+      body: { kind: "probe", page: pageId, ...asked } as S["ProbeIn"],
+      params: { header: {} },
+    }),
+  );
 }
-
-type Asked = Extract<
-  NonNullable<paths["/api/runs"]["post"]["requestBody"]>["content"]["application/json"],
-  { kind: "train" | "probe" }
->;
-const ask = (asked: Omit<Asked, "plan"> & { plan: PlanJson }): Promise<TrainRun> =>
-  body(
-    api.POST("/api/runs", { body: asked as Asked, params: { header: {} } }),
-  ) as unknown as Promise<TrainRun>;
 
 /** A run that trains or learns a knob. */
 export function getTraining(id: string, signal?: AbortSignal): Promise<TrainRun | LearnRun> {

@@ -13,11 +13,21 @@ import { WayChoice } from "./knob/WayChoice";
 import { useKnobT } from "./knob/words";
 import { setKnob, useDraft } from "./logic/draft";
 import { isName, suggestName } from "./logic/name";
-import { EXAMPLE_NAMES, EXAMPLES, estimateOf, planOf, sliderJson, sliderObstacles } from "./logic/slider";
+import {
+  EXAMPLE_NAMES,
+  EXAMPLES,
+  estimateOf,
+  planOf,
+  type SliderObstacle,
+  sliderJson,
+  sliderObstacles,
+} from "./logic/slider";
 import classes from "./TrainPage.module.css";
 import { startKnob } from "./training";
 import { SETTLED_MS } from "./useSetup";
 import { useStart } from "./useStart";
+
+const UNSAID: readonly SliderObstacle[] = ["no_plus", "no_minus", "same", "many"]; // what it shall learn
 
 type Props = { model: string; detail: ModelDetail; live: ReactNode };
 
@@ -36,6 +46,8 @@ export function KnobSetup({ model, detail, live }: Props) {
   const taken = [...(models.data ?? []), ...detail.deltas].map(({ id }) => id);
   const name = knob ?? suggestName(example ? t(`example.${example}`) : plus || "knob", "", taken);
   const obstacles = sliderObstacles(slider, { fits: fitting?.fits ?? null, nameIsGood: isName(name) });
+
+  const asked = useMemo(() => ({ model, slider: sliderJson(slider) }), [model, slider]);
 
   const { starting, refused, begin, forget } = useStart();
   // biome-ignore lint/correctness/useExhaustiveDependencies: another setting is another request
@@ -64,6 +76,7 @@ export function KnobSetup({ model, detail, live }: Props) {
               error: estimate.error,
               retry: () => void estimate.refetch(),
             }}
+            asked={obstacles.some((one) => UNSAID.includes(one)) ? null : asked}
             name={{ value: name, good: isName(name), error: aboutName ? words(aboutName).cause : null }}
             obstacle={obstacles[0]}
             starting={starting}

@@ -9,6 +9,7 @@ import { type FakeServer, refusal } from "@/test/fakeServer";
 import { useDraft } from "./logic/draft";
 import { DEFAULT_SLIDER } from "./logic/slider";
 import { useView } from "./logic/view";
+import { useProbe } from "./probe";
 import { type FakeTraining, fakeTraining, show } from "./trainFake";
 
 const layout = {
@@ -160,6 +161,38 @@ describe("the Train page, from two phrases", () => {
         seed: 0,
       },
     });
+  });
+
+  it("measures how long it takes to learn, and says when that was of other settings", async () => {
+    await twoPhrases();
+    const button = () => screen.findByRole("button", { name: "Measure how long it takes" });
+    expect(await button()).toBeDisabled();
+    expect(screen.getByText("Can be measured once both phrases are there.")).toBeInTheDocument();
+    await user.click(screen.getByRole("button", { name: "red ↔ blue" }));
+    await user.click(await button());
+    await waitFor(() => expect(useProbe.getState().run).toBe(fake.latest));
+    expect(asked()).toMatchObject({ kind: "probe", model: "emoji", slider: { plus: "red", steps: 70 } });
+    expect(asked()).not.toHaveProperty("dataset");
+    fake.say({ type: "phase", phase: "measuring", done: 2, total: 25, unit: "steps" });
+    expect(await screen.findByText("Taking some steps…")).toBeInTheDocument();
+    fake.say({
+      type: "probe_result",
+      steps: 70,
+      step_s: 0.5,
+      evaluations: 0,
+      evaluation_s: 0,
+      rest_s: 25,
+      tokens_per_s: 8,
+      seconds: 60,
+      rows: 12,
+      held_out: 0,
+    });
+    state("succeeded", { kind: "probe" });
+    expect(await screen.findByText("About 1 min")).toBeInTheDocument();
+    expect(screen.getByText(/70 steps, 8 pictures a second/)).toBeInTheDocument();
+    expect(await violations()).toEqual([]);
+    await user.click(screen.getByRole("button", { name: "smiling face ↔ crying face" }));
+    expect(await screen.findByText("Measured with other settings.")).toBeInTheDocument();
   });
 
   it("shows each refusal at its field", async () => {

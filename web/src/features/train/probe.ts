@@ -5,10 +5,8 @@ import { persist } from "zustand/middleware";
 import type { RunEvent } from "@/api/events";
 import { cancelRun } from "@/api/runs";
 import { subscribe } from "@/api/stream/pageStream";
-import { type PlanJson, type ProbeResult, startProbe } from "@/api/train";
+import { type ProbeAsked, type ProbeResult, startProbe } from "@/api/train";
 import { ImfineError } from "@/shared/errors";
-
-type Asked = { model: string; dataset: string; plan: PlanJson };
 
 interface Probe {
   key: string | null; // what is, or was, measured
@@ -23,17 +21,17 @@ const NOTHING: Probe = { key: null, run: null, phase: null, result: null, error:
 export const useProbe = create<Probe>()(
   persist(() => NOTHING, {
     name: "imfine.train.probe",
-    version: 1,
+    version: 2,
     partialize: ({ key, result }) => (result ? { key, result } : {}),
   }),
 );
 
-/** Two plans of one key take equally long. */
-export const probeKey = ({ model, dataset, plan }: Asked): string => JSON.stringify([model, dataset, plan]);
+/** What is asked the same takes equally long. */
+export const probeKey = (asked: ProbeAsked): string => JSON.stringify(asked);
 
 let unfollow: (() => void) | null = null;
 
-export async function measure(asked: Asked): Promise<void> {
+export async function measure(asked: ProbeAsked): Promise<void> {
   const before = useProbe.getState().run;
   const key = probeKey(asked);
   unfollow?.();

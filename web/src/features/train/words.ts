@@ -365,12 +365,14 @@ const en = {
     measureNeeds: {
       text: "Can be measured once there are examples.",
       image: "Can be measured once there are pictures.",
+      knob: "Can be measured once both phrases are there.",
     },
     measured: "About {{time}}",
     measuredWords: {
       text: "{{steps}} steps, {{pace}} tokens a second; {{evaluations}} measurements included.",
       image:
         "{{steps}} steps, {{pace}} pictures a second; {{evaluations}} measurements with what is drawn included.",
+      knob: "{{steps}} steps, {{pace}} pictures a second; what it draws first included.",
     },
     stale: "Measured with other settings.",
     measuring: {
@@ -887,11 +889,16 @@ const ko = {
     measure: "얼마나 걸리는지 재기",
     measureAgain: "다시 재기",
     measureWords: "몇 스텝만 실제로 해 보고 버려요.",
-    measureNeeds: { text: "예시를 고르면 잴 수 있어요.", image: "그림을 고르면 잴 수 있어요." },
+    measureNeeds: {
+      text: "예시를 고르면 잴 수 있어요.",
+      image: "그림을 고르면 잴 수 있어요.",
+      knob: "두 마디를 적으면 잴 수 있어요.",
+    },
     measured: "약 {{time}}",
     measuredWords: {
       text: "{{steps}}스텝, 초당 {{pace}}토큰. 측정 {{evaluations}}번을 포함한 시간이에요.",
       image: "{{steps}}스텝, 초당 {{pace}}장. 재고 그려 보는 {{evaluations}}번을 포함한 시간이에요.",
+      knob: "{{steps}}스텝, 초당 {{pace}}장. 먼저 그려 보는 시간까지 포함해요.",
     },
     stale: "다른 설정으로 잰 값이에요.",
     measuring: {

@@ -5,8 +5,8 @@ import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Help } from "@/shared/ui/Help";
 import { Offer } from "../ui/Offer";
 import { useT } from "../words";
-import { Row } from "./ReadyCard";
 import classes from "./ReadyCard.module.css";
+import { Row } from "./Row";
 
 const SHARES = ["weights", "optimizer", "gradients", "activations", "working"] as const;
 const TIGHT = 0.85; // of what is free

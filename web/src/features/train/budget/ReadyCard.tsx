@@ -1,19 +1,19 @@
 /** Before it starts: are the data ready, does it fit, how long will it take, what is it called; and the start. */
-import { IconAlertTriangle, IconCircleCheck, IconCircleDashed, IconPlayerPlay } from "@tabler/icons-react";
-import type { ReactNode } from "react";
+import { IconPlayerPlay } from "@tabler/icons-react";
 import type { Dataset, PlanJson } from "@/api/train";
-import { duration, number } from "@/shared/i18n/format";
+import { number } from "@/shared/i18n/format";
 import { Button } from "@/shared/ui/Button";
 import { Card } from "@/shared/ui/Card";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Field } from "@/shared/ui/Field";
 import { setName, takeChange } from "../logic/draft";
 import type { Kind, Obstacle } from "../logic/ready";
-import { measure, probeKey, stopMeasuring, useProbe } from "../probe";
 import frame from "../TrainPage.module.css";
 import { useT } from "../words";
 import { Memory, type Told } from "./Memory";
 import classes from "./ReadyCard.module.css";
+import { Row } from "./Row";
+import { Time } from "./Time";
 
 type Props = {
   kind: Kind; // of what it learns from
@@ -53,7 +53,11 @@ export function ReadyCard({
       <dl className={classes.rows}>
         <DataRow kind={kind} dataset={dataset} looked={looked} obstacles={obstacles} />
         <Memory {...estimate} onTake={(change) => takeChange(kind, change)} />
-        <Time kind={kind} model={model} dataset={dataset} plan={plan} can={!obstacles.some(stopsMeasuring)} />
+        <Time
+          kind={kind}
+          asked={dataset && { model, dataset: dataset.id, plan }}
+          can={!obstacles.some(stopsMeasuring)}
+        />
       </dl>
       <Field
         label={t("ready.name")}
@@ -87,30 +91,6 @@ export function ReadyCard({
 
 const stopsMeasuring = (obstacle: Obstacle): boolean => obstacle !== "bad_name";
 
-const ICONS = { good: IconCircleCheck, wrong: IconAlertTriangle, open: IconCircleDashed } as const;
-
-/** One thing to be settled: its state is an icon and a sentence. */
-export function Row({
-  label,
-  state,
-  children,
-}: {
-  label: string;
-  state: keyof typeof ICONS;
-  children: ReactNode;
-}) {
-  const Icon = ICONS[state];
-  return (
-    <div className={classes.row} data-state={state}>
-      <dt>
-        <Icon size={18} aria-hidden />
-        {label}
-      </dt>
-      <dd>{children}</dd>
-    </div>
-  );
-}
-
 const WRONG_DATA = ["pictures", "texts", "unreadable"] as const;
 
 function DataRow({
@@ -141,69 +121,6 @@ function DataRow({
       {looked && looked.problems > 0 ? (
         <span className={classes.quiet}> {t("ready.problems", { count: looked.problems })}</span>
       ) : null}
-    </Row>
-  );
-}
-
-const PHASES = ["queued", "downloading", "loading", "measuring", "working", "saving", "waiting"] as const;
-
-function Time({
-  kind,
-  model,
-  dataset,
-  plan,
-  can,
-}: {
-  kind: Kind;
-  model: string;
-  dataset: Dataset | null;
-  plan: PlanJson;
-  can: boolean;
-}) {
-  const t = useT();
-  const { key, run, phase, result, error } = useProbe();
-  const asked = { model, dataset: dataset?.id ?? "", plan };
-  const mine = key === probeKey(asked);
-  if (run !== null && mine)
-    return (
-      <Row label={t("ready.time")} state="open">
-        <span role="status">
-          {t(`ready.measuring.${PHASES.find((one) => one === phase?.phase) ?? "measuring"}`)}
-        </span>{" "}
-        <Button size="small" kind="quiet" onClick={stopMeasuring}>
-          {t("ready.stopMeasuring")}
-        </Button>
-      </Row>
-    );
-  const button = (
-    <Button size="small" disabled={!can} onClick={() => void measure(asked)}>
-      {t(result ? "ready.measureAgain" : "ready.measure")}
-    </Button>
-  );
-  return (
-    <Row label={t("ready.time")} state={result && mine ? "good" : "open"}>
-      {result && mine ? (
-        <>
-          <strong>{t("ready.measured", { time: duration(result.seconds) })}</strong>
-          <span className={classes.quiet}>
-            {t(`ready.measuredWords.${kind}`, {
-              steps: number(result.steps),
-              pace: number(result.tokens_per_s, result.tokens_per_s < 10 ? 1 : 0),
-              evaluations: number(result.evaluations),
-            })}
-          </span>
-        </>
-      ) : (
-        <>
-          {button}
-          <span className={classes.quiet}>
-            {result && can
-              ? t("ready.stale")
-              : t(dataset === null ? `ready.measureNeeds.${kind}` : "ready.measureWords")}
-          </span>
-        </>
-      )}
-      {error && mine ? <ErrorNote error={error} compact /> : null}
     </Row>
   );
 }

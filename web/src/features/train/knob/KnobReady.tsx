@@ -1,12 +1,13 @@
 /** Before it starts: does it fit, how long will it take, what is the knob called; and the start. */
 import { IconPlayerPlay } from "@tabler/icons-react";
+import type { ProbeAsked } from "@/api/train";
 import { Button } from "@/shared/ui/Button";
 import { Card } from "@/shared/ui/Card";
 import { ErrorNote } from "@/shared/ui/ErrorNote";
 import { Field } from "@/shared/ui/Field";
 import { Memory, type Told } from "../budget/Memory";
-import { Row } from "../budget/ReadyCard";
 import classes from "../budget/ReadyCard.module.css";
+import { Time } from "../budget/Time";
 import { setKnob, setSlider } from "../logic/draft";
 import type { SliderObstacle } from "../logic/slider";
 import frame from "../TrainPage.module.css";
@@ -15,6 +16,7 @@ import { useKnobT } from "./words";
 
 type Props = {
   estimate: Told;
+  asked: ProbeAsked | null;
   name: { value: string; good: boolean; error: string | null };
   obstacle: SliderObstacle | undefined;
   starting: boolean;
@@ -22,7 +24,7 @@ type Props = {
   onStart: () => void;
 };
 
-export function KnobReady({ estimate, name, obstacle, starting, refused, onStart }: Props) {
+export function KnobReady({ estimate, asked, name, obstacle, starting, refused, onStart }: Props) {
   const t = useT();
   const own = useKnobT();
   return (
@@ -32,9 +34,7 @@ export function KnobReady({ estimate, name, obstacle, starting, refused, onStart
       </header>
       <dl className={classes.rows}>
         <Memory {...estimate} onTake={({ batch }) => batch && setSlider({ batch })} />
-        <Row label={t("ready.time")} state="open">
-          {own("time")}
-        </Row>
+        <Time kind="knob" asked={asked} can={asked !== null && estimate.data?.fits !== false} />
       </dl>
       <Field
         label={own("name")}

@@ -34,7 +34,6 @@ const en = {
     countHelp:
       "The model draws these itself and learns on them. More of them: more even, and longer before it begins.",
   },
-  time: "Usually some minutes. How long exactly is told once it has begun.",
   name: "Name of the knob",
   nameHint: "Found under this name in Create, beside the other knobs.",
   start: "Learn this knob",
@@ -84,7 +83,6 @@ const ko = {
     count: "먼저 그려 볼 그림",
     countHelp: "모델이 직접 그려 놓고 이것을 보며 배워요. 많을수록 고르게 배우고, 시작하기까지 오래 걸려요.",
   },
-  time: "보통 몇 분이면 돼요. 정확한 시간은 시작하면 알려 드려요.",
   name: "손잡이의 이름",
   nameHint: "만들기에서 다른 손잡이와 나란히 이 이름으로 보여요.",
   start: "손잡이 배우기",

@@ -1,0 +1,68 @@
+"""How long a knob takes to learn: a little of the drawing and some steps are really done, and thrown away.
+
+Knows the machine by its clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from statistics import mean
+
+import torch
+
+from imfine.core.events import Phase
+from imfine.core.models.load_image import read_tokenizers
+from imfine.core.train.events import ProbeResult
+from imfine.core.train.learner import Parent
+from imfine.core.train.picture_learner import PictureLearner
+from imfine.core.train.picture_samples import pace_of
+from imfine.core.train.probe import ENOUGH_S, LEAST, MOST
+from imfine.core.train.slider import Slider
+from imfine.core.train.slider_learner import Stepper, opened, too_much_told
+
+
+def probe_slider(parent: Parent, slider: Slider) -> Iterator[Phase | ProbeResult]:
+    """Yields how far it is, and the result last. Raises: what `learn` raises before it writes."""
+    began, learner = time.monotonic(), None
+    for each in opened(parent, slider):
+        if isinstance(each, Phase):
+            yield each
+        else:
+            learner = each
+    assert learner is not None, "opened yields the learner last"
+    opened_s = time.monotonic() - began
+    with too_much_told(slider):
+        yield from _measured(learner, slider, parent, opened_s)
+
+
+def _measured(
+    learner: PictureLearner, slider: Slider, parent: Parent, opened_s: float
+) -> Iterator[Phase | ProbeResult]:
+    total, tokenizers = MOST + LEAST + 2, read_tokenizers(parent.path)
+    paces: list[tuple[float, torch.Tensor]] = []
+    for pace in pace_of(learner, tokenizers, slider.asked, LEAST + 1):
+        paces.append(pace)
+        yield Phase("measuring", len(paces), total, "steps")
+    drawing_s = mean(seconds for seconds, _ in paces[1:] or paces)
+    stepper, took = Stepper(learner, slider, tokenizers, paces[-1][1]), 0.0
+    for step in range(MOST + 1):
+        yield Phase("measuring", LEAST + 1 + step, total, "steps")
+        start = time.monotonic()
+        stepper.take(step)
+        if step:  # the first finds memory and kernels
+            took += time.monotonic() - start
+        if step >= LEAST and took >= ENOUGH_S:
+            break
+    step_s, rest_s = took / step, opened_s + drawing_s
+    yield ProbeResult(
+        steps=slider.steps,
+        step_s=step_s,
+        evaluations=0,
+        evaluation_s=0.0,
+        rest_s=rest_s,
+        seconds=slider.steps * step_s + rest_s,
+        tokens_per_s=slider.batch / step_s,
+        rows=slider.count,
+        held_out=0,
+    )
