@@ -53,6 +53,7 @@ class Runner:
         client: Client,
         kinds: Mapping[str, Submit],
         stopping: threading.Event,
+        *,
         prepare: Callable[[str], None] = lambda run_id: None,
         stall_s: float = STALL_S,
     ) -> None:

@@ -59,7 +59,7 @@ class Worker:
             "probe": lambda claim: Training(claim, at),
             "learn": lambda claim: Training(claim, at),
         }
-        self.runner = Runner(self.client, kinds, self.stopping, self._prepare)
+        self.runner = Runner(self.client, kinds, self.stopping, prepare=self._prepare)
 
     def run(self) -> int:
         """Until the process is told to end. Celery's own state is left in order: messages are acknowledged or

@@ -204,9 +204,9 @@ def test_a_message_that_names_no_run(stub, run_id):
 def test_nothing_is_claimed_before_the_worker_is_prepared(stub):
     seen = []
     work = runner(stub, Work(RESULT))
-    work.prepare = lambda: seen.append(len(stub.posts))
+    work.prepare = lambda run: seen.append((run, len(stub.posts)))
     work.run(RUN, redelivered=False)
-    assert seen == [0]
+    assert seen == [(RUN, 0)]
 
 
 def test_an_unknown_error_names_itself():

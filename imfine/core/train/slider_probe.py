@@ -39,15 +39,15 @@ def probe_slider(parent: Parent, slider: Slider) -> Iterator[Phase | ProbeResult
 def _measured(
     learner: PictureLearner, slider: Slider, parent: Parent, opened_s: float
 ) -> Iterator[Phase | ProbeResult]:
-    total, tokenizers = MOST + LEAST + 2, read_tokenizers(parent.path)
+    total, tokenizers = LEAST + 1 + MOST + 1, read_tokenizers(parent.path)
     paces: list[tuple[float, torch.Tensor]] = []
     for pace in pace_of(learner, tokenizers, slider.asked, LEAST + 1):
-        paces.append(pace)
         yield Phase("measuring", len(paces), total, "steps")
+        paces.append(pace)
     drawing_s = mean(seconds for seconds, _ in paces[1:] or paces)
     stepper, took = Stepper(learner, slider, tokenizers, paces[-1][1]), 0.0
     for step in range(MOST + 1):
-        yield Phase("measuring", LEAST + 1 + step, total, "steps")
+        yield Phase("measuring", len(paces) + step, total, "steps")
         start = time.monotonic()
         stepper.take(step)
         if step:  # the first finds memory and kernels

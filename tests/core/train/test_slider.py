@@ -122,6 +122,6 @@ def test_how_long_it_takes_is_measured_and_nothing_left(parent, tmp_path):
     assert told.seconds == pytest.approx(1000 * told.step_s + told.rest_s)
     assert told.tokens_per_s == pytest.approx(2 / told.step_s)
     measuring = [event for event in phases if event.phase == "measuring"]
-    assert [event.done for event in measuring] == list(range(1, len(measuring) + 1))
-    assert len(measuring) <= measuring[0].total
+    assert [event.done for event in measuring] == list(range(len(measuring)))
+    assert 4 < len(measuring) <= measuring[0].total
     assert set(tmp_path.rglob("*")) == before
