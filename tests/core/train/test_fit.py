@@ -45,7 +45,7 @@ data = Rows([Text("The old man looked at the sea. " * 200, ends=False)] * 8)
 steps = 0
 with TemporaryDirectory() as folder:
     for event in train(Source(Path(sys.argv[1])), data, asked, Path(folder) / "out",
-                       stop=lambda: "cancel" if steps >= 3 else "go"):
+                       stop=lambda: "cancel" if steps >= 2 else "go"):
         if event.type == "train_step":
             steps += 1
 done = True
