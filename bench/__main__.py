@@ -8,6 +8,8 @@ import sys
 for words in (
     "bench.decode",
     "bench.image",
+    "bench.knobs",
+    "bench.learned_knob",
     "bench.recipe",
     "bench.latency",
     "bench.latency --pictures",

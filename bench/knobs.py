@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,8 +28,8 @@ PROMPTS = ("a red apple", "a cat", "노란 별", "a blue house")
 SEED = 5
 
 
-def drawn(model: Any, knob: str, prompt: str, sampling: ImageSampling) -> list[np.ndarray]:
-    lanes = tuple(Lane(f"{value}", Recipe.parse({knob: value})) for value in VALUES)
+def drawn(model: Any, recipes: Sequence[Recipe], prompt: str, sampling: ImageSampling) -> list[np.ndarray]:
+    lanes = tuple(Lane(f"{i}", recipe) for i, recipe in enumerate(recipes))
     events = generate(replace(model, kept=Kept()), ImageRequest(lanes, prompt, sampling))
     return [np.array(Image.open(io.BytesIO(e.png)).convert("RGB")) for e in events if isinstance(e, Picture)]
 
@@ -36,7 +37,8 @@ def drawn(model: Any, knob: str, prompt: str, sampling: ImageSampling) -> list[n
 def tell(model: Any, prompts: tuple[str, ...], sampling: ImageSampling) -> None:
     print("| knob | at | colourfulness | sharpness | brightness | alike (SSIM) |\n|---|---|---|---|---|---|")
     for knob in ("tone", "style"):
-        series = [drawn(model, knob, prompt, sampling) for prompt in prompts]
+        recipes = [Recipe.parse({knob: value}) for value in VALUES]
+        series = [drawn(model, recipes, prompt, sampling) for prompt in prompts]
         own = [pictures[VALUES.index(0.0)] for pictures in series]
         for i, value in enumerate(VALUES):
             ours = [pictures[i] for pictures in series]

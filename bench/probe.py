@@ -10,15 +10,19 @@ import argparse
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench import train_pictures
+from bench.learned_knob import SLIDER
 from bench.train import Rows, here
-from imfine.core.train.events import ProbeResult, TrainResult
+from imfine.core.train.events import ProbeResult, SliderResult, TrainResult
+from imfine.core.train.learn import learn
 from imfine.core.train.loop import train
 from imfine.core.train.plan import Plan
 from imfine.core.train.probe import probe
+from imfine.core.train.slider_probe import probe_slider
 
 ROWS = 120
 
@@ -71,13 +75,25 @@ def seconds(case: Case, folder: Path) -> tuple[float, float]:
     return foretold.seconds, time.perf_counter() - start
 
 
+def seconds_of_a_knob(folder: Path) -> tuple[float, float]:
+    """As `seconds`, of what `bench.learned_knob` learns."""
+    model = here("emoji-diffusion")
+    foretold = next(e for e in probe_slider(model, SLIDER) if isinstance(e, ProbeResult))
+    start = time.perf_counter()
+    *_, end = learn(model, SLIDER, folder / "knob")
+    assert isinstance(end, SliderResult)
+    return foretold.seconds, time.perf_counter() - start
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     print("| run | foretold | taken | foretold / taken |\n|---|---|---|---|")
-    for case in CASES:
+    timed = [(str(case), partial(seconds, case)) for case in CASES]
+    timed.append((f"emoji-diffusion, a knob, float32, {SLIDER.steps} steps", seconds_of_a_knob))
+    for name, time_both in timed:
         with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder:
-            foretold, taken = seconds(case, Path(folder))
-        print(f"| {case} | {foretold:.0f} s | {taken:.0f} s | **{foretold / taken:.2f}** |", flush=True)
+            foretold, taken = time_both(Path(folder))
+        print(f"| {name} | {foretold:.0f} s | {taken:.0f} s | **{foretold / taken:.2f}** |", flush=True)
 
 
 if __name__ == "__main__":

@@ -133,9 +133,9 @@ describe("the Train page, from two phrases", () => {
 
   it("asks for what an example sets and what was changed of it, and keeps it over a reload", async () => {
     await twoPhrases();
-    await user.click(screen.getByRole("button", { name: "red ↔ blue" }));
-    expect(field("Name of the knob")).toHaveValue("redness");
-    expect(useDraft.getState().slider).toMatchObject({ steps: 70, lr: 3e-3, count: 12 });
+    await user.click(screen.getByRole("button", { name: "orange ↔ blue" }));
+    expect(field("Name of the knob")).toHaveValue("warmth");
+    expect(useDraft.getState().slider).toMatchObject({ steps: 70, eta: 1.5, count: 12 });
     await user.click(screen.getByRole("button", { name: "smiling face ↔ crying face" }));
     expect(field(/What it is for/)).toHaveValue("");
     await user.type(field(/What it is for/), "a cat\n\n a house ");
@@ -157,7 +157,7 @@ describe("the Train page, from two phrases", () => {
         steps: 40,
         eta: 2,
         rank: 4,
-        count: 32,
+        count: 16,
         seed: 0,
       },
     });
@@ -168,10 +168,10 @@ describe("the Train page, from two phrases", () => {
     const button = () => screen.findByRole("button", { name: "Measure how long it takes" });
     expect(await button()).toBeDisabled();
     expect(screen.getByText("Can be measured once both phrases are there.")).toBeInTheDocument();
-    await user.click(screen.getByRole("button", { name: "red ↔ blue" }));
+    await user.click(screen.getByRole("button", { name: "orange ↔ blue" }));
     await user.click(await button());
     await waitFor(() => expect(useProbe.getState().run).toBe(fake.latest));
-    expect(asked()).toMatchObject({ kind: "probe", model: "emoji", slider: { plus: "red", steps: 70 } });
+    expect(asked()).toMatchObject({ kind: "probe", model: "emoji", slider: { plus: "orange", steps: 70 } });
     expect(asked()).not.toHaveProperty("dataset");
     fake.say({ type: "phase", phase: "measuring", done: 2, total: 25, unit: "steps" });
     expect(await screen.findByText("Taking some steps…")).toBeInTheDocument();

@@ -42,21 +42,21 @@ export const SLIDER_LIMITS = {
 } as const;
 const MAX_NEUTRAL = 64;
 
-const { steps, lr, count } = DEFAULT_SLIDER;
-const OWN = { neutral: "", steps, lr, count };
-/** To begin with, all that an example sets. English, which every model of the family reads. Red and blue as they were
- *  measured on the starter (docs/training-pictures.md). */
+/** To begin with, all that an example sets. English, which every model of the family reads; measured or looked at on the
+ *  starter (docs/training-pictures.md). */
+const OWN = { neutral: "", steps: 150, lr: 3e-3, eta: DEFAULT_SLIDER.eta, count: 16 };
 export const EXAMPLES = {
-  redness: {
-    plus: "red",
+  warmth: {
+    ...OWN,
+    plus: "orange",
     minus: "blue",
     neutral: "heart\ncar\nflower\nbook\nhat\nball",
     steps: 70,
-    lr: 3e-3,
+    eta: 1.5,
     count: 12,
   },
-  smile: { plus: "smiling face", minus: "crying face", ...OWN },
-  region: { plus: "western style", minus: "eastern style", ...OWN },
+  smile: { ...OWN, plus: "smiling face", minus: "crying face" },
+  region: { ...OWN, plus: "western style", minus: "eastern style" },
 } as const;
 export type Example = keyof typeof EXAMPLES;
 export const EXAMPLE_NAMES = Object.keys(EXAMPLES) as Example[];
