@@ -1,13 +1,25 @@
-"""The command line in a process of its own, as scripts run it."""
+"""The command line in a process of its own, as scripts run it.
+
+It is forked from one that has imported torch and transformers already, or that would take most of a test's
+time; `fresh` starts Python anew.
+"""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
+
+TIMEOUT_S = 170
+IMPORTED = ["imfine.core", "imfine.cli", "imfine.core.models.load", "imfine.core.text.generate"]
 
 
 @dataclass
@@ -21,13 +33,44 @@ class Said:
         return json.loads(self.out)
 
 
-def imfine(*words: str, **environment: str) -> Said:
-    done = subprocess.run(
-        [sys.executable, "-c", "from imfine.cli import main; main()", *words],
-        env={**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
+def imfine(*words: str, fresh: bool = False, **environment: str) -> Said:
+    around = {**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment}
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        code = (anew if fresh else forked)(words, around, out, err)
+        return Said(code, out.read_text(), err.read_text())
+
+
+def anew(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -> int:
+    command = [sys.executable, "-c", "from imfine.cli import main; main()", *words]
+    with out.open("w") as said, err.open("w") as told:
+        done = subprocess.run(command, env=around, stdout=said, stderr=told, timeout=TIMEOUT_S, check=False)
+    return done.returncode
+
+
+def forked(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -> int:
+    process = _server().Process(target=_main, args=(words, around, out, err))
+    process.start()
+    process.join(TIMEOUT_S)
+    if process.exitcode is None:
+        process.kill()
+        raise subprocess.TimeoutExpired(["imfine", *words], TIMEOUT_S)
+    return process.exitcode
+
+
+@cache
+def _server() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    return context
+
+
+def _main(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -> None:
+    os.environ.clear()
+    os.environ.update(around)
+    for number, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), number)
+    sys.argv = ["imfine", *words]
+    from imfine.cli import main
+
+    main()

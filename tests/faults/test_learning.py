@@ -9,8 +9,8 @@ import psutil
 import pytest
 from installation import PAINTER, TERMINAL, Installation, types, wait_for
 
-# Several starts of torch, by processes that are nice to all else. What a broker and a database do for a run that
-# has a child of its own, test_training asks on the services.
+# Several starts of torch, by processes that are nice to all else. What a broker and a database do for a run
+# that has a child of its own, test_training asks on the services.
 pytestmark = [pytest.mark.timeout(1000), pytest.mark.embedded]
 PATIENCE = 400.0
 SLIDER = {"plus": "smiling face", "minus": "crying face", "steps": 3, "batch": 1, "count": 1, "rank": 1}

@@ -18,7 +18,8 @@ const KEYS: Record<string, string> = {
 
 const OPEN_MS = 45_000;
 
-/** Now and then, on a busy machine, WebKit's driver starts a browser that never says it is there: then once more. */
+/** Now and then, on a busy machine, WebKit's driver starts a browser that never says it is there, or never opens a page:
+ *  then once more. */
 export async function openWebkit(): Promise<Driver> {
   try {
     return await open();
@@ -77,6 +78,7 @@ async function start(port: number, end: () => void): Promise<Driver> {
     .manage()
     .window()
     .setRect({ x: 0, y: 0, ...SIZE });
+  await session.get("data:text/html,<title>it opens pages</title>");
   return driver<WebElement>(
     {
       element: (source) => session.executeScript(`return ${source}`),

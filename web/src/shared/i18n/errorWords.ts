@@ -79,6 +79,10 @@ const KOREAN: Record<string, readonly [cause: string, remedy: string]> = {
     "이용 약관에 동의해야 받을 수 있는 데이터예요.",
     "Hugging Face의 데이터 세트 페이지에서 약관에 동의하고, HF_TOKEN을 설정한 뒤 다시 시도해 주세요.",
   ],
+  "not_found@data": [
+    "Hugging Face Hub에 그런 데이터가 없어요: {{value}}",
+    "철자를 확인해 주세요. 주소는 '소유자/이름' 꼴이고, 비공개라면 HF_TOKEN이 있어야 보여요.",
+  ],
   "no_network@data": [
     "이 컴퓨터에 없는 데이터인데, 지금은 Hugging Face Hub에 연결할 수 없어요.",
     "인터넷 연결을 확인하거나, 가지고 있는 파일을 놓아 주세요.",
