@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from bench.image import STARTER
+from bench.image import STARTER, loaded
 from bench.knobs import drawn
 from imfine.core.image.sampling import ImageSampling
 from imfine.core.recipe import Recipe
+from imfine.core.train.named_slider import learn_named
 from imfine.core.train.slider import Slider
 
 SLIDER = Slider(
@@ -53,9 +54,6 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-knob-") as home:
         os.environ["IMFINE_HOME"] = home
-        from bench.image import loaded  # which reads the home
-        from imfine.core.train.named_slider import learn_named
-
         *_, end = learn_named(str(STARTER), SLIDER, NAME)
         model: Any = loaded(STARTER)
         recipes = [Recipe.parse({"deltas": {NAME: value}}) for value in VALUES]

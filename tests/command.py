@@ -1,7 +1,7 @@
 """The command line in a process of its own, as scripts run it.
 
 It is forked from one that has imported torch and transformers already, or that would take most of a test's
-time; `fresh` starts Python anew.
+time; `fresh` starts Python anew, which also shows what is said while libraries are imported.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ def test_tune_prints_one_object_and_nothing_else(home: Path, tmp_path: Path) -> 
         *SHORT, "--json", "--recipe", str(recipe), "--mlp", "1.2",
         "--band", "attn:0-1=0.5",
         "--band", "attn:3=1.5", "--point", "q=1.1", "--point", "4.o.h3=0", "--seed", "7",
-        "--dtype", "float32",
+        "--dtype", "float32", fresh=True,
     )  # fmt: skip
     assert said.code == 0, said.err
     told = said.json

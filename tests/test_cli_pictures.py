@@ -22,8 +22,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def tune(*words: str, model: str = STARTER, prompt: str = "a red apple", steps: str = "3") -> Said:
-    return imfine("tune", model, "--prompt", prompt, "--steps", steps, "--seed", "5", *words)
+def tune(
+    *words: str, model: str = STARTER, prompt: str = "a red apple", steps: str = "3", fresh: bool = False
+) -> Said:
+    return imfine("tune", model, "--prompt", prompt, "--steps", steps, "--seed", "5", *words, fresh=fresh)
 
 
 def test_two_files_and_where_they_are(tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def test_one_object_that_names_every_file(tmp_path: Path) -> None:
     said = tune(
         "--json", "--count", "2", "--size", "64x48", "--guidance", "2.5", "--scheduler", "ddim",
         "--negative", "blue", "--style", "0.5", "--band", "attn:OUT00-OUT02=0.8", "--band", "attn:M00=1.3",
-        "--dtype", "float32", "--out", str(tmp_path),
+        "--dtype", "float32", "--out", str(tmp_path), fresh=True,
     )  # fmt: skip
     assert said.code == 0, said.err
     told = said.json

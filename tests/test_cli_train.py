@@ -32,7 +32,7 @@ def test_a_model_is_trained_kept_and_found(home: Path) -> None:
         "--layers",
         "0-1,5",
     ]
-    said = imfine(*words, "--rank", "2", "--steps", "3", "--sample", "To be", "--json")
+    said = imfine(*words, "--rank", "2", "--steps", "3", "--sample", "To be", "--json", fresh=True)
     assert said.code == 0, said.err
     events = [json.loads(line) for line in said.out.splitlines()]
     assert [event["step"] for event in events if event["type"] == "train_step"] == [1, 2, 3]

@@ -20,7 +20,7 @@ from imfine.errors import Invalid, PromptTooLong, RecipeError, TooLarge
 from imfine.jobs.names import queue_for
 from imfine.server.catalog import Catalog
 from imfine.server.lifecycle import Asked
-from imfine.server.schemas import GenerateIn, In, LaneIn
+from imfine.server.schemas import GenerateIn, In, LaneIn, LearnIn, ProbeIn, TrainIn
 
 MODEL_NAMED = r'"model"\s*:\s*"([^"\\]{1,500})"'
 
@@ -62,6 +62,24 @@ def ask(body: GenerateIn, catalog: Catalog) -> Asked:
         recipe_hash=recipe.hash,
         request=request,
         replaces=body.replaces,
+        body_hash=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
+    )
+
+
+def batch_work(body: TrainIn | ProbeIn | LearnIn, prompt: str, **own: Any) -> Asked:
+    """A checked run of any other kind. `prompt`: what a list of runs shows; `own`: what its request holds
+    beside kind and model."""
+    request = {"kind": body.kind, "model": body.model, "revision": body.revision, **own}
+    return Asked(
+        kind=body.kind,
+        queue=queue_for(body.kind, 1),
+        model=body.model,
+        page=body.page,
+        prompt=prompt,
+        recipe={},
+        recipe_hash=Recipe().hash,
+        request=request,
+        name=own.get("name"),
         body_hash=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
     )
 

@@ -6,17 +6,15 @@ Uses the plain half of core; loads no model. Every error names the field as it w
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from dataclasses import replace
 from typing import Any
 
 from imfine.core.deltas.keeping import check_name
 from imfine.core.models.folders import ADAPTERS, taken_away
-from imfine.core.recipe import Recipe
 from imfine.core.train.slider import Slider, learned
 from imfine.errors import Invalid
-from imfine.jobs.names import queue_for
+from imfine.server.asking import batch_work
 from imfine.server.context import Context
 from imfine.server.lifecycle import Asked
 from imfine.server.schemas import LearnIn, ProbeIn, SliderIn
@@ -47,25 +45,7 @@ def _asked(body: LearnIn | ProbeIn, given: SliderIn, ctx: Context, **named: Any)
     slider = Slider(**given.model_dump())
     card, layout = ctx.catalog.find(body.model, body.revision)
     slider.check(layout, card.id)
-    request = {
-        "kind": body.kind,
-        "model": body.model,
-        "revision": body.revision,
-        "slider": slider.to_json(),
-        **named,
-    }
-    return Asked(
-        kind=body.kind,
-        queue=queue_for(body.kind, 1),
-        model=body.model,
-        page=body.page,
-        prompt=f"{slider.plus} ↔ {slider.minus}",
-        recipe={},
-        recipe_hash=Recipe().hash,
-        request=request,
-        name=named.get("name"),
-        body_hash=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
-    )
+    return batch_work(body, f"{slider.plus} ↔ {slider.minus}", slider=slider.to_json(), **named)
 
 
 def forget_knob(settings: Settings, run: Head) -> None:

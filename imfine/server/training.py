@@ -5,7 +5,6 @@ Uses the plain half of core; loads no model and reads no data. Every error names
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -14,11 +13,10 @@ from imfine.core import memory
 from imfine.core.families import Layout
 from imfine.core.models.catalog import Card, check_name
 from imfine.core.quantised import INSTALL
-from imfine.core.recipe import Recipe
 from imfine.core.train.home import Home
 from imfine.core.train.plan import METHODS, Plan
 from imfine.errors import Conflict, Invalid
-from imfine.jobs.names import queue_for
+from imfine.server.asking import batch_work
 from imfine.server.context import Context
 from imfine.server.curves import joined_events
 from imfine.server.datasets import no_dataset
@@ -35,7 +33,7 @@ SAME = ("name", "model", "revision", "dataset")  # of a run and of the one that 
 def ask_training(body: TrainIn, ctx: Context) -> Asked:
     """Raises: Invalid, NotFound or Conflict, and what finding the model raises."""
     _check_free(body.name, ctx)
-    asked = _asked(body, ctx, name=body.name, resumes=body.resumes)
+    asked = _asked(body, body.dataset, ctx, name=body.name, resumes=body.resumes)
     if body.resumes is None:
         return asked
     step = _check_resumes(body.resumes, asked, ctx)
@@ -46,7 +44,14 @@ def ask_probe(body: ProbeIn, ctx: Context) -> Asked:
     """Raises: as `ask_training` or `ask_learning`."""
     if body.slider is not None:
         return ask_slider_probe(body, body.slider, ctx)
-    return replace(_asked(body, ctx), replaces=body.replaces)
+    if body.dataset is None:
+        raise Invalid(
+            "there is nothing to learn from",
+            remedy="give a dataset, or to measure a knob a slider",
+            field="dataset",
+            value=None,
+        )
+    return replace(_asked(body, body.dataset, ctx), replaces=body.replaces)
 
 
 def resumable(run: Head, ctx: Context) -> int | None:
@@ -95,30 +100,10 @@ def _check_resumes(id: str, asked: Asked, ctx: Context) -> int:
     return step
 
 
-def _asked(body: TrainIn | ProbeIn, ctx: Context, **named: str | None) -> Asked:
+def _asked(body: TrainIn | ProbeIn, id: str, ctx: Context, **named: str | None) -> Asked:
     _, layout, plan = plan_for(body, ctx)
-    dataset = _dataset(body.dataset, layout, ctx)
-    recipe = Recipe()
-    request: dict[str, Any] = {
-        "kind": body.kind,
-        "model": body.model,
-        "revision": body.revision,
-        "dataset": body.dataset,
-        "plan": plan.to_json(),
-        **named,
-    }
-    return Asked(
-        kind=body.kind,
-        queue=queue_for(body.kind, 1),
-        model=body.model,
-        page=body.page,
-        prompt=dataset["name"],
-        recipe={},
-        recipe_hash=recipe.hash,
-        request=request,
-        name=named.get("name"),
-        body_hash=hashlib.sha256(body.model_dump_json().encode()).hexdigest(),
-    )
+    dataset = _dataset(id, layout, ctx)
+    return batch_work(body, dataset["name"], dataset=id, plan=plan.to_json(), **named)
 
 
 def plan_for(body: TrainIn | ProbeIn | EstimateIn, ctx: Context) -> tuple[Card, Layout, Plan]:
@@ -153,14 +138,7 @@ def _check_free(name: str, ctx: Context) -> None:
         )
 
 
-def _dataset(id: str | None, layout: Layout, ctx: Context) -> dict[str, Any]:
-    if id is None:
-        raise Invalid(
-            "there is nothing to learn from",
-            remedy="give a dataset, or to measure a knob a slider",
-            field="dataset",
-            value=None,
-        )
+def _dataset(id: str, layout: Layout, ctx: Context) -> dict[str, Any]:
     with ctx.store.read() as connection:
         found = datasets.get(connection, id)
     if found is None:

@@ -47,13 +47,7 @@ def learn(
     """
     started = time.monotonic()
     free(out_dir)
-    learner: PictureLearner | None = None
-    for step in opened(parent, slider):
-        if isinstance(step, Phase):
-            yield step
-        else:
-            learner = step
-    assert learner is not None, "opened yields the learner last"
+    learner = yield from opened(parent, slider)
     losses: list[float] = []
     with too_much_told(slider):
         for event in _steps(learner, slider, parent.path):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -53,17 +53,25 @@ def _probe(parent: Parent, data: Data, plan: Plan, folder: Path) -> Iterator[Pha
             yield each
     assert found is not None, "prepare yields what it prepared last"
     prepared_s = time.monotonic() - began
-    tokens, took = 0, 0.0
+    stepper = found.stepper
+    token_s = yield from seconds_each(lambda step: stepper.take(step, lambda loss, norm: None).tokens)
+    yield _result(found, data, prepared_s + _saving_s(found, parent, folder), token_s, accelerator)
+
+
+def seconds_each(take: Callable[[int], int], before: int = 0) -> Generator[Phase, None, float]:
+    """Takes steps until enough is known; `take` returns how much each has done (tokens, say). Returns seconds
+    of one of these. `before`: steps of something else that were measured already."""
+    count, took = 0, 0.0
     for step in range(MOST + 1):
-        yield Phase("measuring", step, MOST + 1, "steps")
+        yield Phase("measuring", before + step, before + MOST + 1, "steps")
         start = time.monotonic()
-        taken = found.stepper.take(step, lambda loss, norm: None)
+        done = take(step)
         if step:
             took += time.monotonic() - start
-            tokens += taken.tokens
+            count += done
         if step >= LEAST and took >= ENOUGH_S:
             break
-    yield _result(found, data, prepared_s + _saving_s(found, parent, folder), took / tokens, accelerator)
+    return took / count
 
 
 def _result(

@@ -11,8 +11,8 @@ noise or the velocity, whichever the model predicts; the one is the other times 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -29,17 +29,24 @@ from imfine.core.train.room import Need
 from imfine.core.train.room import free as free_memory
 from imfine.core.train.schedule import learning_rate
 from imfine.core.train.slider import Slider
-from imfine.core.train.step import ran_out
+from imfine.core.train.step import no_memory_told
 from imfine.core.train.watch import Watch
 
 
-def opened(parent: Parent, slider: Slider) -> Iterator[Phase | PictureLearner]:
-    """The learner comes last. Raises: Invalid (no picture model), OutOfMemory, ModelBroken, ModelRefused."""
+def opened(parent: Parent, slider: Slider) -> Generator[Phase, None, PictureLearner]:
+    """Returns the learner. Raises: Invalid (no picture model), OutOfMemory, ModelBroken, ModelRefused."""
     local = read_local(parent.path)
     slider.check(local.layout, parent.id)
     check_fits(local, slider, parent.id)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    yield from open_pictures(local, slider.plan, device)
+    learner: PictureLearner | None = None
+    for each in open_pictures(local, slider.plan, device):
+        if isinstance(each, Phase):
+            yield each
+        else:
+            learner = each
+    assert learner is not None, "open_pictures yields the learner last"
+    return learner
 
 
 def check_fits(local: Local, slider: Slider, name: str) -> Need:
@@ -54,15 +61,11 @@ def check_fits(local: Local, slider: Slider, name: str) -> Need:
     return wants
 
 
-@contextmanager
-def too_much_told(slider: Slider) -> Iterator[None]:
-    """A memory that runs out is an OutOfMemory, with a batch that takes less."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out(error):
-            raise
-        raise slider.too_much(f"the memory ran out in a batch of {slider.batch} pictures") from error
+def too_much_told(slider: Slider) -> AbstractContextManager[None]:
+    """Raises: OutOfMemory with a batch that takes less, where torch found no memory."""
+    return no_memory_told(
+        lambda error: slider.too_much(f"the memory ran out in a batch of {slider.batch} pictures")
+    )
 
 
 class Stepper:

@@ -17,20 +17,15 @@ from imfine.core.train.events import ProbeResult
 from imfine.core.train.learner import Parent
 from imfine.core.train.picture_learner import PictureLearner
 from imfine.core.train.picture_samples import pace_of
-from imfine.core.train.probe import ENOUGH_S, LEAST, MOST
+from imfine.core.train.probe import LEAST, MOST, seconds_each
 from imfine.core.train.slider import Slider
 from imfine.core.train.slider_learner import Stepper, opened, too_much_told
 
 
 def probe_slider(parent: Parent, slider: Slider) -> Iterator[Phase | ProbeResult]:
     """Yields how far it is, and the result last. Raises: what `learn` raises before it writes."""
-    began, learner = time.monotonic(), None
-    for each in opened(parent, slider):
-        if isinstance(each, Phase):
-            yield each
-        else:
-            learner = each
-    assert learner is not None, "opened yields the learner last"
+    began = time.monotonic()
+    learner = yield from opened(parent, slider)
     opened_s = time.monotonic() - began
     with too_much_told(slider):
         yield from _measured(learner, slider, parent, opened_s)
@@ -39,22 +34,20 @@ def probe_slider(parent: Parent, slider: Slider) -> Iterator[Phase | ProbeResult
 def _measured(
     learner: PictureLearner, slider: Slider, parent: Parent, opened_s: float
 ) -> Iterator[Phase | ProbeResult]:
-    total, tokenizers = LEAST + 1 + MOST + 1, read_tokenizers(parent.path)
+    tokenizers = read_tokenizers(parent.path)
     paces: list[tuple[float, torch.Tensor]] = []
     for pace in pace_of(learner, tokenizers, slider.asked, LEAST + 1):
-        yield Phase("measuring", len(paces), total, "steps")
+        yield Phase("measuring", len(paces), LEAST + 1 + MOST + 1, "steps")
         paces.append(pace)
     drawing_s = mean(seconds for seconds, _ in paces[1:] or paces)
-    stepper, took = Stepper(learner, slider, tokenizers, paces[-1][1]), 0.0
-    for step in range(MOST + 1):
-        yield Phase("measuring", len(paces) + step, total, "steps")
-        start = time.monotonic()
+    stepper = Stepper(learner, slider, tokenizers, paces[-1][1])
+
+    def take(step: int) -> int:
         stepper.take(step)
-        if step:  # the first finds memory and kernels
-            took += time.monotonic() - start
-        if step >= LEAST and took >= ENOUGH_S:
-            break
-    step_s, rest_s = took / step, opened_s + drawing_s
+        return 1
+
+    step_s = yield from seconds_each(take, before=len(paces))
+    rest_s = opened_s + drawing_s
     yield ProbeResult(
         steps=slider.steps,
         step_s=step_s,

@@ -115,14 +115,10 @@ class Stepper:
             yield
 
 
-@contextmanager
-def told_out_of_memory(learner: AnyLearner) -> Iterator[None]:
+def told_out_of_memory(learner: AnyLearner) -> AbstractContextManager[None]:
     """Raises: OutOfMemory with a smaller plan, where torch found no memory."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out(error):
-            raise
+
+    def too_much(error: BaseException) -> OutOfMemory:
         plan, layout = learner.plan, learner.local.layout
         change = lighter(plan, layout)
         what = (
@@ -130,14 +126,27 @@ def told_out_of_memory(learner: AnyLearner) -> Iterator[None]:
             if isinstance(layout, ImageLayout)
             else f"sequences of up to {plan.tokens(layout)} tokens"
         )
-        raise OutOfMemory(
+        return OutOfMemory(
             f"the memory ran out in a batch of {plan.batch} {what}",
             remedy=f"go on with {in_words(change)}",
             field="plan.batch",
             value=plan.batch,
             change=change,
             detail=str(error)[:200],
-        ) from error
+        )
+
+    return no_memory_told(too_much)
+
+
+@contextmanager
+def no_memory_told(too_much: Callable[[BaseException], OutOfMemory]) -> Iterator[None]:
+    """Raises: what `too_much` makes of it, where torch, or Python, found no memory."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        raise too_much(error) from error
 
 
 def ran_out(error: BaseException) -> bool:

@@ -1,8 +1,6 @@
 /** Runs that learn a knob between two opposite prompts. Knows the API, no screen. */
-import { pageId } from "@/shared/pageId";
-import { api, body } from "./client";
+import { ask } from "./runs";
 import type { components } from "./schema";
-import { streamOpen } from "./stream/pageStream";
 
 type S = components["schemas"];
 
@@ -17,13 +15,4 @@ export type LearnRun = Omit<S["Run"], "kind" | "request" | "result"> & {
   result: SliderResult | null;
 };
 
-/** Asks for it; its events come on this page's stream, which is open by then. */
-export async function startLearning(asked: LearnAsked): Promise<LearnRun> {
-  await streamOpen();
-  return body(
-    api.POST("/api/runs", {
-      body: { kind: "learn", page: pageId, ...asked } as S["LearnIn"],
-      params: { header: {} },
-    }),
-  ) as Promise<LearnRun>;
-}
+export const startLearning = (asked: LearnAsked): Promise<LearnRun> => ask("learn", asked);

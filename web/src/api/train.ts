@@ -1,12 +1,11 @@
 /** Training: data sets, what a plan takes, runs that train. Knows the API, no screen. */
 import { queryOptions } from "@tanstack/react-query";
 import { errorFromBody, ImfineError } from "@/shared/errors";
-import { pageId } from "@/shared/pageId";
 import { api, body } from "./client";
 import type { LearnRun, SliderJson } from "./learn";
+import { ask } from "./runs";
 import type { components } from "./schema";
 import { signedOut } from "./sessionState";
-import { streamOpen } from "./stream/pageStream";
 
 type S = components["schemas"];
 
@@ -167,27 +166,11 @@ export function estimateQuery(model: string, plan: PlanJson) {
   });
 }
 
-/** Asks for a run that trains; its events come on this page's stream, which is open by then. */
-export async function startTraining(asked: TrainAsked): Promise<TrainRun> {
-  await streamOpen();
-  return body(
-    api.POST("/api/runs", {
-      body: { kind: "train", page: pageId, ...asked } as S["TrainIn"],
-      params: { header: {} },
-    }),
-  ) as unknown as Promise<TrainRun>;
-}
+export const startTraining = (asked: TrainAsked): Promise<TrainRun> => ask("train", asked);
 
 /** Asks for some steps that are thrown away, to see how long all of them take; in the place of the measurement before. */
-export async function startProbe(asked: ProbeAsked & { replaces: string | null }): Promise<S["Run"]> {
-  await streamOpen();
-  return body(
-    api.POST("/api/runs", {
-      body: { kind: "probe", page: pageId, ...asked } as S["ProbeIn"],
-      params: { header: {} },
-    }),
-  );
-}
+export const startProbe = (asked: ProbeAsked & { replaces: string | null }): Promise<S["Run"]> =>
+  ask("probe", asked);
 
 /** A run that trains or learns a knob. */
 export function getTraining(id: string, signal?: AbortSignal): Promise<TrainRun | LearnRun> {

@@ -42,9 +42,9 @@ export const SLIDER_LIMITS = {
 } as const;
 const MAX_NEUTRAL = 64;
 
-/** To begin with, all that an example sets. English, which every model of the family reads; measured or looked at on the
- *  starter (docs/training-pictures.md). */
 const OWN = { neutral: "", steps: 150, lr: 3e-3, eta: DEFAULT_SLIDER.eta, count: 16 };
+/** To begin with, all that an example sets. English, which every model of the family reads. Orange and blue were measured
+ *  on the starter, smiling and crying looked at (docs/training-pictures.md). */
 export const EXAMPLES = {
   warmth: {
     ...OWN,
