@@ -15,10 +15,10 @@ import re
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ROOT / "requirements"
+from commands import LOCKS, pip_lock
+from machine import ROOT
+
 CUDA = re.compile(r"(torch|triton|nvidia-|cuda-|bitsandbytes)")
 TESTED = ("bitsandbytes",)  # of cuda.lock, that tests run without a GPU too
 
@@ -52,6 +52,7 @@ def write(name: str, entries: dict[str, str]) -> None:
 
 
 def main() -> None:
+    pip_lock("uv.lock")
     project = resolve("pyproject.toml", "--extra=cuda")
     base = {name: entry for name, entry in project.items() if not CUDA.match(name)}
     write("base.lock", base)

@@ -73,7 +73,7 @@ def stages(level: str) -> list[list[Line]]:
     project = digest([ROOT / "pyproject.toml"])
 
     first = [Step("venv", "environment in .venv", interpreter, PYTHON, 0, 40, make_venv)]
-    python = [torch_step(), lock_step("base", "libraries", PYTHON, 200, 1090)]
+    python = [torch_step(), lock_step("base", "libraries", PYTHON, 150, 910)]
     web = [
         Step("web", "web libraries", packages, WEB / "node_modules", 90, 400, lambda: npm(node, WEB, "ci"))
     ]

@@ -20,33 +20,42 @@ CLASSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
     "dpmpp_2m_karras": (
         "DPMSolverMultistepScheduler",
-        {"algorithm_type": "dpmsolver++", "solver_order": 2, "use_karras_sigmas": True},
+        {
+            "algorithm_type": "dpmsolver++",
+            "solver_order": 2,
+            "use_karras_sigmas": True,
+            "use_exponential_sigmas": False,
+        },
     ),
     "euler": ("EulerDiscreteScheduler", {}),
     "euler_a": ("EulerAncestralDiscreteScheduler", {}),
     "lcm": ("LCMScheduler", {}),
 }
-OWN = frozenset(each.name for each in KarrasDiffusionSchedulers) | {"DDIMScheduler", "LCMScheduler"}
+# The first, as beta sigmas, would need scipy, which transformers then imports too: a part of every start.
+# The second would need torchsde. EDM's noise is no √(1−ᾱ).
+REFUSED = {"LMSDiscreteScheduler", "DPMSolverSDEScheduler", "EDMEulerScheduler"}
+OWN = {each.name for each in KarrasDiffusionSchedulers} - REFUSED | {"LCMScheduler"}
 
 
 def make(sampling: ImageSampling, config: Mapping[str, Any], device: str) -> Any:
     """A scheduler with its timesteps set. One per request: it counts its steps itself.
 
     Raises:
-        ModelRefused: the model's own scheduler is none that diffusers' pipelines take.
+        ModelRefused: the model's own scheduler is none of OWN.
         Invalid: the scheduler cannot take so many steps.
     """
     if sampling.scheduler == "default":
         name, extra = str(config.get("_class_name")), {}
-        if name not in OWN:
+        if name not in OWN or config.get("use_beta_sigmas"):
+            beta = " with beta sigmas" if config.get("use_beta_sigmas") else ""
             raise ModelRefused(
-                f"the model's own scheduler is {name[:100]}, which is not supported",
+                f"the model's own scheduler is {name[:100]}{beta}, which is not supported",
                 remedy=f"choose one of {', '.join(CLASSES)}",
                 field="image.scheduler",
             )
     else:
         name, given = CLASSES[sampling.scheduler]
-        extra = dict(given)
+        extra = {"use_beta_sigmas": False, **given}
     scheduler = getattr(diffusers, name).from_config(dict(config), **extra)
     try:
         scheduler.set_timesteps(sampling.steps, device=device)

@@ -17,6 +17,19 @@ def test_the_same_picture_differs_in_nothing() -> None:
     assert measures.difference(NOISE, NOISE) == 0
 
 
+def test_ssim_is_wangs_over_every_window() -> None:
+    x, y = (RANDOM.integers(0, 256, (9, 12, 3), dtype=np.uint8) for _ in range(2))
+    y[:5] = x[:5]  # some windows alike, some not
+    found = []
+    for top in range(9 - 6):
+        for left in range(12 - 6):
+            a, b = (measures.luma(each)[top : top + 7, left : left + 7].ravel() for each in (x, y))
+            (va, vab), (_, vb) = np.cov(a, b)
+            means = (2 * a.mean() * b.mean() + 2.55**2) / (a.mean() ** 2 + b.mean() ** 2 + 2.55**2)
+            found.append(means * (2 * vab + 7.65**2) / (va + vb + 7.65**2))
+    assert measures.ssim(x, y) == pytest.approx(np.mean(found))
+
+
 def test_black_beside_white_is_all_the_difference_there_is() -> None:
     black, white = np.zeros_like(GREY), np.full_like(GREY, 255)
     assert measures.difference(black, white) == 1
