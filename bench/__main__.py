@@ -17,6 +17,7 @@ for words in (
     "bench.train_pictures",
     "bench.prefill",
     "bench.probe",
+    "bench.imports",
     "bench.train_beside",
 ):
     print(f"\n## {words}\n", flush=True)

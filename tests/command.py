@@ -1,25 +1,23 @@
 """The command line in a process of its own, as scripts run it.
 
-It is forked from one that has imported torch and transformers already, or that would take most of a test's
-time; `fresh` starts Python anew, which also shows what is said while libraries are imported.
+It is forked (forked.py); `fresh` starts Python anew, which also shows what is said while libraries are
+imported.
 """
 
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
+from forked import server
+
 TIMEOUT_S = 170
-IMPORTED = ["imfine.core", "imfine.cli", "imfine.core.models.load", "imfine.core.text.generate"]
 
 
 @dataclass
@@ -37,7 +35,7 @@ def imfine(*words: str, fresh: bool = False, **environment: str) -> Said:
     around = {**os.environ, "COLUMNS": "200", "OMP_NUM_THREADS": "1", **environment}
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        code = (anew if fresh else forked)(words, around, out, err)
+        code = (anew if fresh else from_the_server)(words, around, out, err)
         return Said(code, out.read_text(), err.read_text())
 
 
@@ -48,21 +46,14 @@ def anew(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -
     return done.returncode
 
 
-def forked(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -> int:
-    process = _server().Process(target=_main, args=(words, around, out, err))
+def from_the_server(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -> int:
+    process = server().Process(target=_main, args=(words, around, out, err))
     process.start()
     process.join(TIMEOUT_S)
     if process.exitcode is None:
         process.kill()
         raise subprocess.TimeoutExpired(["imfine", *words], TIMEOUT_S)
     return process.exitcode
-
-
-@cache
-def _server() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(IMPORTED)
-    return context
 
 
 def _main(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+import imfine.core.libraries  # noqa: F401 (before torch)
 from imfine.core import memory
 from imfine.core.data.dataset import open_dataset
 from imfine.core.events import Phase

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import imfine.core.libraries  # noqa: F401 (before torch)
 from imfine.core import memory
 from imfine.core.events import Phase
-from imfine.core.image.generate import ImageRequest, ImageSampling, Painter
+from imfine.core.image.request import ImageRequest
+from imfine.core.image.sampling import ImageSampling
 from imfine.core.lanes import Batch, Lane, pair
 from imfine.core.models import catalog, load
 from imfine.core.models.known import STARTERS
@@ -49,8 +51,12 @@ class Model:
         for step in loading:
             if isinstance(step, Phase):
                 yield step
+            elif isinstance(step, load.LoadedModel):
+                yield Decoder(step)
             else:
-                yield Decoder(step) if isinstance(step, load.LoadedModel) else Painter(step)
+                from imfine.core.image.painter import Painter  # diffusers
+
+                yield Painter(step)
 
 
 def submit(live: Live, claim: Claim, at: Settings) -> Submission:

@@ -1,6 +1,10 @@
 from collections.abc import Iterator
 
 import pytest
+
+import imfine.core.libraries  # noqa: F401 (before torch)
+
+# isort: split
 import torch
 
 

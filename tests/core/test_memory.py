@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import psutil
 import pytest
+from grown import by_answering
 
 from imfine.core import memory
 from imfine.core.families import layout
@@ -84,17 +83,7 @@ def test_what_llama_2_7b_needs_and_what_would_fit_instead() -> None:
 
 def test_the_starter_is_loaded_and_answers_within_what_its_card_says(starter: Path) -> None:
     """Measured in a process of its own: what loading and a short answer add to an interpreter with torch."""
-    code = """
-import os, psutil, torch, transformers
-from imfine.core.models.load import load, LoadedModel
-import imfine.core.text.generate
-before = psutil.Process().memory_info().rss
-model = [step for step in load(os.environ["STARTER"], dtype="bfloat16")][-1]
-list(model.compare("Hello", attn=1.1, sampling={"greedy": True, "max_new_tokens": 4}))
-print(psutil.Process().memory_info().rss - before)
-"""
-    own = {"OMP_NUM_THREADS": "1", "STARTER": str(starter), "IMFINE_HOME": str(starter.parent.parent)}
-    environment = {**os.environ, **own}
-    grown = int(subprocess.check_output([sys.executable, "-c", code], env=environment, text=True))
     each = STARTERS[0]
-    assert grown < memory.needed(each.parameters, layout(each.config), "bfloat16")
+    assert forked.call(by_answering, starter, "bfloat16") < memory.needed(
+        each.parameters, layout(each.config), "bfloat16"
+    )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import torch
 from model_folders import save_model
 
 from imfine.core.data.rows import Pair, Text
@@ -72,6 +75,16 @@ def plan(**changes: Any) -> Plan:
 def run(model: Source, out: Path, data: Any = None, **options: Any) -> list[TrainEvent]:
     asked = {name: options.pop(name) for name in ("resume", "stop") if name in options}
     return list(train(model, data or sentences(), plan(**options), out, **asked))
+
+
+def tell_steps(told: Connection, model: Source, out: Path, hangs_at: int | None, **options: Any) -> None:
+    """For a process of its own: trains, and waits at a step to be killed; without one goes on with `out`."""
+    torch.set_num_threads(1)
+    for event in train(model, sentences(), plan(**options), out, resume=hangs_at is None):
+        if isinstance(event, TrainStep):
+            told.send(event.step)
+            if event.step == hangs_at:
+                time.sleep(60)
 
 
 def result(events: Sequence[TrainEvent]) -> TrainResult:

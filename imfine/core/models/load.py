@@ -17,6 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import imfine.core.libraries  # noqa: F401 (before torch)
+
+# isort: split
 import psutil
 import torch
 from transformers import PreTrainedModel

@@ -12,6 +12,9 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+import imfine.core.libraries  # noqa: F401 (before torch)
+
+# isort: split
 import torch
 
 from imfine.core.families import layout

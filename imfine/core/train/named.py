@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import imfine.core.libraries  # noqa: F401 (before torch)
 from imfine.core import memory
 from imfine.core.data.dataset import Dataset
 from imfine.core.data.ingest import ingest

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from bits import needs_bitsandbytes
+from grown import by_training
 from small_models import ARCHITECTURES
 from training import plan, source
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -22,36 +21,6 @@ from imfine.core.train.fit import check_fits, need
 from imfine.core.train.room import Need
 from imfine.errors import OutOfMemory
 
-CHILD = """
-import json, resource, sys, threading, time
-sys.path[:0] = {paths!r}
-import imfine.core, psutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from training import Rows, Source, plan
-from imfine.core.data.rows import Text
-import imfine.core.train.adapter
-from imfine.core.train.loop import train
-asked = plan(**json.loads(sys.argv[2]))
-process = psutil.Process()
-before, most, done = process.memory_info().rss, 0, False
-def watch():
-    global most
-    while not done:
-        most = max(most, process.memory_info().rss)
-        time.sleep(0.002)
-threading.Thread(target=watch, daemon=True).start()
-data = Rows([Text("The old man looked at the sea. " * 200, ends=False)] * 8)
-steps = 0
-with TemporaryDirectory() as folder:
-    for event in train(Source(Path(sys.argv[1])), data, asked, Path(folder) / "out",
-                       stop=lambda: "cancel" if steps >= 2 else "go"):
-        if event.type == "train_step":
-            steps += 1
-done = True
-print(json.dumps({{"grown": most - before}}))
-"""
-
 
 def told_of(local: Local, **changes) -> Need:
     assert local.tensors is not None
@@ -59,11 +28,7 @@ def told_of(local: Local, **changes) -> Need:
 
 
 def grown(model: Path, **changes) -> int:
-    here = Path(__file__).parent
-    code = CHILD.format(paths=[str(here.parent), str(here.parents[2])])
-    words = [sys.executable, "-c", code, str(model), json.dumps(changes)]
-    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=170).stdout
-    return json.loads(said)["grown"]
+    return forked.call(by_training, model, changes)
 
 
 QUICK_BFLOAT16 = pytest.mark.skipif(

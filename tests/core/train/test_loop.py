@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import forked
 import pytest
 import torch
 from bits import QLORA
 from safetensors.torch import load_file
-from training import Rows, Source, curve, losses, plan, result, run, sentences, source
+from training import Rows, Source, curve, losses, plan, result, run, sentences, source, tell_steps
 
 from imfine.core.data.rows import Text
 from imfine.core.models.known import SHIPPED
@@ -116,41 +114,31 @@ def test_a_run_that_is_paused_and_resumed_is_the_run_that_was_not(method, tmp_pa
     assert result(resumed).loss_before is not None
 
 
-KILLED = """
-import sys, time
-sys.path[:0] = {paths!r}
-import imfine.core, torch
-torch.set_num_threads(1)
-from pathlib import Path
-from training import Source, plan, sentences
-from imfine.core.train.loop import train
-from imfine.core.train.events import TrainStep
-asked = plan(steps=400, save_every=4, eval_every=6, lr=3e-3)
-for event in train(Source(Path({model!r})), sentences(), asked, Path({out!r}), resume="go on" in sys.argv):
-    if isinstance(event, TrainStep):
-        print(event.step, flush=True)
-        if event.step == 24 and "go on" not in sys.argv:
-            time.sleep(60)
-"""
-
-
 def test_kill_9_loses_nothing_but_time(tmp_path):
     model = source(tmp_path / "m")
-    here = Path(__file__).parent
-    code = KILLED.format(
-        paths=[str(here.parent), str(here.parents[2])], model=str(model.path), out=str(tmp_path / "killed")
-    )
-    code = code.replace("steps=400", "steps=26")
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        while child.stdout.readline().strip() != "23":
-            pass
-        time.sleep(0.02)
-        os.kill(child.pid, signal.SIGKILL)
-    assert not (tmp_path / "killed").exists()
-    done = subprocess.run([sys.executable, "-c", code, "go on"], capture_output=True, text=True, check=True)
-    assert int(done.stdout.split()[0]) in (21, 25)  # right after a checkpoint: every 4 steps
     asked = {"steps": 26, "save_every": 4, "eval_every": 6, "lr": 3e-3}
+    told, pipe = forked.server().Pipe(duplex=False)
+
+    def started(hangs_at: int | None) -> BaseProcess:
+        process = forked.server().Process(
+            target=tell_steps, args=(pipe, model, tmp_path / "killed", hangs_at), kwargs=asked
+        )
+        process.start()
+        return process
+
+    first = started(hangs_at=24)
+    while told.recv() != 23:
+        pass
+    time.sleep(0.02)
+    first.kill()
+    first.join()
+    assert not (tmp_path / "killed").exists()
+    while told.poll():
+        told.recv()
+    again = started(hangs_at=None)
+    assert told.recv() in (21, 25)  # right after a checkpoint: every 4 steps
+    again.join()
+    assert again.exitcode == 0
     run(model, tmp_path / "whole", **asked)
     assert same(tmp_path / "whole", tmp_path / "killed")
     assert curve(tmp_path / "whole") == curve(tmp_path / "killed")
