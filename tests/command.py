@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forked import server
+import forked
+
+from imfine.cli import main
 
 TIMEOUT_S = 170
 
@@ -47,21 +49,9 @@ def anew(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -
 
 
 def from_the_server(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -> int:
-    process = server().Process(target=_main, args=(words, around, out, err))
-    process.start()
+    process = forked.run(main, ["imfine", *words], around, {1: out, 2: err})
     process.join(TIMEOUT_S)
     if process.exitcode is None:
         process.kill()
         raise subprocess.TimeoutExpired(["imfine", *words], TIMEOUT_S)
     return process.exitcode
-
-
-def _main(words: tuple[str, ...], around: dict[str, str], out: Path, err: Path) -> None:
-    os.environ.clear()
-    os.environ.update(around)
-    for number, path in ((1, out), (2, err)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), number)
-    sys.argv = ["imfine", *words]
-    from imfine.cli import main
-
-    main()

@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
+import forked
 from PIL import Image
 
 from imfine.core.data.dataset import Dataset
 from imfine.core.data.ingest import ingest
 from imfine.core.train.home import Home
 from imfine.core.train.plan import Plan
+from imfine.jobs import child
 from imfine.jobs.training import Drawn, _event, as_json
 
 PLAN = Plan(steps=2, batch=1, length=32, parts=("mlp",), layers=(0,), eval_share=0.0).to_json()
@@ -28,23 +28,19 @@ def work(home: Path, attempt: int, run: str = "first", **request: Any) -> list[d
     assert isinstance(data, Dataset)
     asked = {"model": "gpt2-classics", "revision": None, "name": "mine", "dataset": data.hash, "plan": PLAN}
     job = {"kind": "train", "run": run, "attempt": attempt, "request": {**asked, "resumes": None, **request}}
-    child = subprocess.Popen(
-        [sys.executable, "-m", "imfine.jobs.child"],
-        env={**os.environ, "IMFINE_HOME": str(home), "OMP_NUM_THREADS": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    child.stdin.write(json.dumps({**job, "folder": ""}).encode() + b"\n")
-    child.stdin.flush()
-    said = child.stdout.read()
-    assert child.wait() == 0
-    child.stdin.close()
-    return [json.loads(line) for line in said.splitlines()]
+    with TemporaryDirectory() as folder:
+        orders, said = Path(folder) / "orders", Path(folder) / "said"
+        os.mkfifo(orders)
+        environment = {**os.environ, "IMFINE_HOME": str(home), "OMP_NUM_THREADS": "1"}
+        process = forked.run(child.main, ["imfine.jobs.child"], environment, {0: orders, 1: said})
+        with orders.open("w") as its_input:
+            its_input.write(json.dumps({**job, "folder": ""}) + "\n")
+            its_input.flush()
+            process.join()
+        assert process.exitcode == 0
+        return [json.loads(line) for line in said.read_text().splitlines()]
 
 
-@pytest.mark.timeout(480)  # three starts of torch
 def test_an_attempt_that_died_after_its_model_was_written_is_not_done_again(tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("The old man looked at the sea.\n\n" * 30)
     [*_, made] = work(tmp_path, 1)
