@@ -51,6 +51,7 @@ def test_sigterm_gives_the_run_back_and_leaves_no_process(installation):
     assert text(events, 1, 2) == found["result"]["lanes"][1]["text"]
 
 
+@pytest.mark.embedded
 def test_ctrl_c_ends_it_and_a_second_one_at_once(installation):
     installation.start()
     children = installation.children()
@@ -182,7 +183,7 @@ def test_a_run_that_is_submitted_while_the_broker_is_away(installation, lines):
 
 
 @pytest.mark.services
-def test_the_broker_goes_away_in_the_middle_of_an_answer(installation, lines):
+def test_broker_and_database_go_away_in_the_middle_of_an_answer(installation, lines):
     installation.start()
     warm(installation)
     run = installation.submit(tokens=LONG)
@@ -194,11 +195,6 @@ def test_the_broker_goes_away_in_the_middle_of_an_answer(installation, lines):
     later = installation.submit()
     assert installation.wait_state(later, "succeeded")["attempt"] == 1
 
-
-@pytest.mark.services
-def test_the_database_goes_away_in_the_middle_of_an_answer(installation, lines):
-    installation.start()
-    warm(installation)
     run = installation.submit(tokens=LONG)
     installation.wait_tokens(run)
     lines["IMFINE_DATABASE_URL"].cut()
@@ -218,10 +214,9 @@ def answered(installation: Installation, run: str) -> dict | None:
 # ---------------------------------------------------------------- the disk
 
 
+@pytest.mark.embedded  # the disk of a database on another machine is not ours to fill
 def test_a_full_disk_refuses_new_runs_and_loses_no_answer(installation):
     """No file of the server may grow any more; the worker keeps what it has to say until there is room."""
-    if "IMFINE_DATABASE_URL" in installation.environment:
-        return  # its disk is not ours to fill
     installation.start()
     warm(installation)
     under_way = installation.submit(tokens=LONG)

@@ -123,12 +123,12 @@ def test_the_held_out_loss_falls_and_is_fixed(small, pictures, tmp_path):
     ],
 )
 def test_other_ways_of_computing(kind, changes, small, pictures, tmp_path):
-    asked = plan(blocks=("M00", "TE"), samples=("thing 2",), **changes)
+    asked = plan(steps=2, blocks=("M00", "TE"), samples=("thing 2",), **changes)
     events = run(small[kind], pictures, tmp_path / "out", asked)
     assert all(np.isfinite(losses(events)))
     if "checkpointing" in changes:
         plain = run(
-            small[kind], pictures, tmp_path / "plain", plan(blocks=("M00", "TE"), samples=("thing 2",))
+            small[kind], pictures, tmp_path / "plain", replace(asked, checkpointing=False, samples=())
         )
         assert losses(events) == pytest.approx(losses(plain), rel=1e-5)
 

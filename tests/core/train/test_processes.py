@@ -73,7 +73,7 @@ def test_two_processes_are_one_with_twice_the_accumulation(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["lora", QLORA])
+@pytest.mark.parametrize("method", [QLORA])
 def test_the_command_is_launched_by_the_configuration_that_is_shown(method, tmp_path):
     (tmp_path / "imfine").write_text(COMMAND)
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0"]
