@@ -80,6 +80,8 @@ class Catalog:
             known = self._known.get((ref, revision))
         if known is not None and known[0] > time.monotonic():
             return known[1], known[2]
+        if (card := catalog.find_here(ref, self.settings, any_folder=False)) is not None:
+            return self._remember(ref, revision, card)
         asked = self._asking.submit(self._ask, ref, revision)
         try:
             return asked.result(timeout=ASK_S)
@@ -93,6 +95,9 @@ class Catalog:
 
     def _ask(self, ref: str, revision: str | None) -> tuple[Card, Layout]:
         card = catalog.find(ref, self.settings, any_folder=False, revision=revision)
+        return self._remember(ref, revision, card)
+
+    def _remember(self, ref: str, revision: str | None, card: Card) -> tuple[Card, Layout]:
         layout = catalog.layout_of(card)
         now = time.monotonic()
         with self._lock:

@@ -101,15 +101,8 @@ def find(ref: str, settings: Settings, *, any_folder: bool, revision: str | None
     and the Hub's cache. Raises: ModelNotFound, ModelGated, NoNetwork, ModelRefused, ModelBroken,
     UnsupportedArchitecture.
     """
-    _check_name(ref, any_folder)
-    if (each := starter(ref)) is not None:
-        return _starter_card(each, settings)
-    for name, path, source in _folders(settings):
-        if name == ref:
-            return _card(name, path, source, settings)
-    if ref.startswith(("/", ".", "~")) or (any_folder and is_model(Path(ref))):
-        path = _path(ref, settings, any_folder)
-        return _card(_name_of(path, settings), path, "local", settings)
+    if (card := find_here(ref, settings, any_folder=any_folder)) is not None:
+        return card
     ref = ALIASES.get(ref, ref)
     parsed = hub.parse(f"{ref}@{revision}" if revision and "@" not in ref else ref)
     if parsed is None:
@@ -120,6 +113,23 @@ def find(ref: str, settings: Settings, *, any_folder: bool, revision: str | None
             value=ref,
         )
     return _hub_card(parsed, settings)
+
+
+def find_here(ref: str, settings: Settings, *, any_folder: bool) -> Card | None:
+    """The card of a starter's id, a folder's name or a path, for which nobody is asked; None: it is none.
+
+    Raises: as `find`.
+    """
+    _check_name(ref, any_folder)
+    if (each := starter(ref)) is not None:
+        return _starter_card(each, settings)
+    for name, path, source in _folders(settings):
+        if name == ref:
+            return _card(name, path, source, settings)
+    if ref.startswith(("/", ".", "~")) or (any_folder and is_model(Path(ref))):
+        path = _path(ref, settings, any_folder)
+        return _card(_name_of(path, settings), path, "local", settings)
+    return None
 
 
 def inspect(
