@@ -19,8 +19,8 @@ from bench.image import STARTER, loaded
 from bench.knobs import drawn
 from imfine.core.image.sampling import ImageSampling
 from imfine.core.recipe import Recipe
-from imfine.core.train.named_slider import learn_named
-from imfine.core.train.slider import Slider
+from imfine.core.train.sliders.named import learn_named
+from imfine.core.train.sliders.slider import Slider
 
 SLIDER = Slider(
     "orange",

@@ -38,7 +38,7 @@ from imfine.core.image.sampling import ImageSampling
 from imfine.core.models.load import load
 from imfine.core.models.load_image import LoadedImageModel
 from imfine.core.recipe import Recipe
-from imfine.core.train.latents import as_tensor
+from imfine.core.train.pictures.latents import as_tensor
 from imfine.settings import settings
 
 ROOT = Path(__file__).parents[1]

@@ -18,11 +18,11 @@ from bench import train_pictures
 from bench.learned_knob import SLIDER
 from bench.train import Rows, here
 from imfine.core.train.events import ProbeResult, SliderResult, TrainResult
-from imfine.core.train.learn import learn
 from imfine.core.train.loop import train
 from imfine.core.train.plan import Plan
 from imfine.core.train.probe import probe
-from imfine.core.train.slider_probe import probe_slider
+from imfine.core.train.sliders.learn import learn
+from imfine.core.train.sliders.probe import probe_slider
 
 ROWS = 120
 

@@ -5,7 +5,7 @@ UNet's attention, accelerate; every step reads its pictures, encodes them by the
 text encoder. The same model, adapter, pictures, batch and precision. Ours encodes the pictures once; in the
 second row theirs has pictures and captions encoded beforehand, so that only the loops differ. Memory is the
 most that a process of its own held, above what the imports took. That the losses are the same is held by
-tests/core/train/test_picture_parity.py.
+tests/core/train/pictures/test_parity.py.
 """
 
 from __future__ import annotations

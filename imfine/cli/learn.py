@@ -55,8 +55,8 @@ def learn(  # noqa: PLR0917 - one parameter for each option of the command
         "dtype": dtype,
     }
     with said(as_json=False):
-        from imfine.core.train.named_slider import estimate_slider_named, learn_named
-        from imfine.core.train.slider import Slider
+        from imfine.core.train.sliders.named import estimate_slider_named, learn_named
+        from imfine.core.train.sliders.slider import Slider
 
         changes = {key: value for key, value in given.items() if value is not None}
         labels = dict(each.partition("=")[::2] for each in label or ())

@@ -30,7 +30,7 @@ from imfine.core.train.named import found_parent, found_source
 from imfine.core.train.plan import Plan
 from imfine.core.train.probe import probe
 from imfine.core.train.result import finished
-from imfine.core.train.slider import Slider, learned
+from imfine.core.train.sliders.slider import Slider, learned
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.jobs.training import too_much
 from imfine.settings import Settings, settings
@@ -80,7 +80,7 @@ def _trained(job: dict[str, Any], at: Settings, orders: Orders) -> Iterator[Trai
 
 def _measured(job: dict[str, Any], at: Settings) -> Iterator[TrainEvent | ProbeResult]:
     if "slider" in job["request"]:
-        from imfine.core.train.slider_probe import probe_slider  # diffusers
+        from imfine.core.train.sliders.probe import probe_slider  # diffusers
 
         parent, slider = yield from _slider(job["request"], at)
         yield from probe_slider(parent, slider)
@@ -98,7 +98,7 @@ def _given(asked: dict[str, Any], at: Settings) -> Generator[Phase, None, tuple[
 
 
 def _learned(job: dict[str, Any], at: Settings) -> Iterator[TrainEvent | SliderResult]:
-    from imfine.core.train.learn import learn  # diffusers, which text does not want
+    from imfine.core.train.sliders.learn import learn  # diffusers, which text does not want
 
     asked = job["request"]
     out_dir = (at.home / ADAPTERS / asked["name"]).absolute()

@@ -24,7 +24,7 @@ from imfine.core.events import Notice, Phase, artifact_url, to_json
 from imfine.core.models.folders import ADAPTERS, stage_of
 from imfine.core.train.plan import Plan
 from imfine.core.train.room import in_words, lighter
-from imfine.core.train.slider import Slider
+from imfine.core.train.sliders.slider import Slider
 from imfine.errors import ImfineError, OutOfMemory
 from imfine.jobs.client import Claim
 from imfine.settings import Settings

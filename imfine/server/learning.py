@@ -12,7 +12,7 @@ from typing import Any
 
 from imfine.core.deltas.keeping import check_name
 from imfine.core.models.folders import ADAPTERS, taken_away
-from imfine.core.train.slider import Slider, learned
+from imfine.core.train.sliders.slider import Slider, learned
 from imfine.errors import Invalid
 from imfine.server.asking import batch_work
 from imfine.server.context import Context

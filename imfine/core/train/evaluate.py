@@ -20,7 +20,7 @@ from imfine.core.train.packing import Pack
 from imfine.core.train.sharding import is_split
 
 if TYPE_CHECKING:
-    from imfine.core.train.picture_learner import PictureLearner
+    from imfine.core.train.pictures.learner import PictureLearner
 
 
 @contextmanager

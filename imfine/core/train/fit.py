@@ -69,7 +69,7 @@ def need(
         weights += sum(map(nf4_bytes, packed)) - sum(packed) * DTYPE_BYTES[plan.dtype]
         in_full = max(packed) * DTYPE_BYTES[plan.dtype]
     if isinstance(where, ImageLayout):
-        from imfine.core.train.picture_fit import picture_activations, picture_working  # diffusers
+        from imfine.core.train.pictures.fit import picture_activations, picture_working  # diffusers
 
         vae = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith("vae."))
         weights += vae * (4 - DTYPE_BYTES[plan.dtype])  # it encodes in float32
@@ -139,7 +139,7 @@ def shapes_of(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         where = layout(config)
         if isinstance(where, ImageLayout):
-            from imfine.core.train.picture_fit import picture_parts  # diffusers
+            from imfine.core.train.pictures.fit import picture_parts  # diffusers
 
             module = picture_parts(config, torch.float32, with_vae=True)
         else:

@@ -1,4 +1,4 @@
-"""What the loop asks of what is learned, whatever it is: text here, pictures in picture_lesson.
+"""What the loop asks of what is learned, whatever it is: text here, pictures in pictures/lesson.py.
 
 Rows come in packs (sequences); the learner turns the tensors of a batch into a summed loss. Knows no order.
 """

@@ -34,7 +34,7 @@ def prepare(
     if local.layout.kind == "text":
         from imfine.core.train.prepare_text import opened
     else:
-        from imfine.core.train.prepare_pictures import opened  # diffusers
+        from imfine.core.train.pictures.prepare import opened  # diffusers
     learner: AnyLearner | None = None
     lesson: Lesson | None = None
     for each in opened(accelerator, parent, local, data, plan, folder):

@@ -11,7 +11,7 @@ from imfine.core.train.lesson import Lesson
 from imfine.core.train.packing import Pack
 
 if TYPE_CHECKING:
-    from imfine.core.train.picture_learner import PictureLearner
+    from imfine.core.train.pictures.learner import PictureLearner
     from imfine.core.train.step import Stepper
 
 AnyLearner: TypeAlias = "Learner | PictureLearner"  # a text model's run does not import diffusers

@@ -19,7 +19,7 @@ from imfine.core.models.local import Local
 from imfine.core.models.module import DTYPES
 from imfine.core.models.pictures import CLASSES as NAMES
 from imfine.core.train.held import held
-from imfine.core.train.picture_learner import PictureLearner, made_ready
+from imfine.core.train.pictures.learner import PictureLearner, made_ready
 from imfine.core.train.plan import Plan
 from imfine.core.train.room import bare
 

@@ -20,7 +20,7 @@ from training import Source, curve, losses, result
 from imfine.core.events import Notice
 from imfine.core.train.events import Evaluated, SampledPicture, TrainEvent
 from imfine.core.train.loop import train
-from imfine.core.train.picture_adapter import kohya_name
+from imfine.core.train.pictures.adapter import kohya_name
 from imfine.core.train.plan import Plan
 from imfine.errors import Invalid
 

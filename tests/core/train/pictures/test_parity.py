@@ -16,7 +16,7 @@ from PIL import Image
 from training import Source
 
 from imfine.core.models.known import SHIPPED
-from imfine.core.train.picture_lesson import generator
+from imfine.core.train.pictures.lesson import generator
 from imfine.core.train.plan import Plan
 from imfine.core.train.prepare import prepare
 from imfine.core.train.prepared import Prepared

@@ -22,8 +22,8 @@ from imfine.core.models.local import Local
 from imfine.core.models.module import apply_norm_eps
 from imfine.core.models.pictures import parts_of
 from imfine.core.models.weights import INDEX, read_json
-from imfine.core.train.captions import Captions, Words
 from imfine.core.train.learner import source_tensors
+from imfine.core.train.pictures.captions import Captions, Words
 from imfine.core.train.plan import Plan
 from imfine.core.train.targets import targets
 from imfine.errors import ModelRefused
@@ -115,7 +115,7 @@ class PictureLearner(nn.Module):
         return merged(self.module, self.places[target], weight)
 
     def write_adapter(self, folder: Path, name: str) -> None:
-        from imfine.core.train.picture_adapter import write_adapter
+        from imfine.core.train.pictures.adapter import write_adapter
 
         write_adapter(self, folder, name)
 
@@ -158,7 +158,7 @@ def made_ready(
     if plan.method == "full":
         _open_weights(module, local, plan, read=read)
     else:
-        from imfine.core.train.picture_adapter import attach
+        from imfine.core.train.pictures.adapter import attach
 
         attach(module, local.layout, plan)
     if plan.checkpointing:

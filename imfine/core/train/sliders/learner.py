@@ -22,13 +22,13 @@ from imfine.core.models.local import Local, read_local
 from imfine.core.train.fit import need, shapes_in
 from imfine.core.train.learner import Parent
 from imfine.core.train.optimizer import adamw
-from imfine.core.train.picture_adapter import PEFTS
-from imfine.core.train.picture_learner import PictureLearner, open_pictures
-from imfine.core.train.picture_lesson import generator, token_ids
+from imfine.core.train.pictures.adapter import PEFTS
+from imfine.core.train.pictures.learner import PictureLearner, open_pictures
+from imfine.core.train.pictures.lesson import generator, token_ids
 from imfine.core.train.room import Need
 from imfine.core.train.room import free as free_memory
 from imfine.core.train.schedule import learning_rate
-from imfine.core.train.slider import Slider
+from imfine.core.train.sliders.slider import Slider
 from imfine.core.train.step import no_memory_told
 from imfine.core.train.watch import Watch
 

@@ -22,12 +22,12 @@ from imfine.core.models.load_image import read_tokenizers
 from imfine.core.train.checkpoint import told_when_full
 from imfine.core.train.events import SliderResult, TrainStep
 from imfine.core.train.learner import Parent
-from imfine.core.train.picture_adapter import write_adapter
-from imfine.core.train.picture_learner import PictureLearner
-from imfine.core.train.picture_samples import latents_of
+from imfine.core.train.pictures.adapter import write_adapter
+from imfine.core.train.pictures.learner import PictureLearner
+from imfine.core.train.pictures.samples import latents_of
 from imfine.core.train.result import free
-from imfine.core.train.slider import Slider
-from imfine.core.train.slider_learner import Stepper, opened, too_much_told
+from imfine.core.train.sliders.learner import Stepper, opened, too_much_told
+from imfine.core.train.sliders.slider import Slider
 from imfine.version import VERSION
 
 

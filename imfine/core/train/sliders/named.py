@@ -10,12 +10,12 @@ from imfine.core.models.catalog import layout_of
 from imfine.core.models.folders import ADAPTERS
 from imfine.core.models.local import read_local
 from imfine.core.train.events import ProbeResult, SliderResult, TrainStep
-from imfine.core.train.learn import learn
 from imfine.core.train.named import Source, found_source
 from imfine.core.train.room import Need
-from imfine.core.train.slider import Slider
-from imfine.core.train.slider_learner import check_fits
-from imfine.core.train.slider_probe import probe_slider
+from imfine.core.train.sliders.learn import learn
+from imfine.core.train.sliders.learner import check_fits
+from imfine.core.train.sliders.probe import probe_slider
+from imfine.core.train.sliders.slider import Slider
 from imfine.settings import settings as default_settings
 
 

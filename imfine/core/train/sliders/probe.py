@@ -15,11 +15,11 @@ from imfine.core.events import Phase
 from imfine.core.models.load_image import read_tokenizers
 from imfine.core.train.events import ProbeResult
 from imfine.core.train.learner import Parent
-from imfine.core.train.picture_learner import PictureLearner
-from imfine.core.train.picture_samples import pace_of
+from imfine.core.train.pictures.learner import PictureLearner
+from imfine.core.train.pictures.samples import pace_of
 from imfine.core.train.probe import LEAST, MOST, seconds_each
-from imfine.core.train.slider import Slider
-from imfine.core.train.slider_learner import Stepper, opened, too_much_told
+from imfine.core.train.sliders.learner import Stepper, opened, too_much_told
+from imfine.core.train.sliders.slider import Slider
 
 
 def probe_slider(parent: Parent, slider: Slider) -> Iterator[Phase | ProbeResult]:

@@ -12,9 +12,9 @@ from training import Source
 
 from imfine.core.events import Phase
 from imfine.core.train.events import ProbeResult, SliderResult, TrainStep
-from imfine.core.train.learn import learn
-from imfine.core.train.slider import Slider, learned
-from imfine.core.train.slider_probe import probe_slider
+from imfine.core.train.sliders.learn import learn
+from imfine.core.train.sliders.probe import probe_slider
+from imfine.core.train.sliders.slider import Slider, learned
 from imfine.errors import Conflict, Invalid, OutOfMemory, TrainingDiverged
 
 
@@ -98,7 +98,7 @@ def test_whoever_stops_listening_leaves_nothing_behind(parent, tmp_path):
 
 
 def test_numbers_that_break_end_it_with_a_rate_that_may_not(parent, tmp_path, monkeypatch):
-    monkeypatch.setattr("imfine.core.train.slider_learner.learning_rate", lambda *_: float("inf"))
+    monkeypatch.setattr("imfine.core.train.sliders.learner.learning_rate", lambda *_: float("inf"))
     with pytest.raises(TrainingDiverged) as ended:
         list(learn(parent, Slider(**{**SHORT, "lr": 0.1}), tmp_path / "adapters" / "colour"))
     assert (ended.value.field, ended.value.params["change"]) == ("slider.lr", {"lr": 0.01})
@@ -106,7 +106,7 @@ def test_numbers_that_break_end_it_with_a_rate_that_may_not(parent, tmp_path, mo
 
 
 def test_what_does_not_fit_is_told_before_anything_is_read(parent, tmp_path, monkeypatch):
-    monkeypatch.setattr("imfine.core.train.slider_learner.free_memory", lambda: (1 << 20, "cpu"))
+    monkeypatch.setattr("imfine.core.train.sliders.learner.free_memory", lambda: (1 << 20, "cpu"))
     for batch, change in ((4, {"batch": 2}), (1, {})):
         with pytest.raises(OutOfMemory) as refused:
             list(learn(parent, Slider(**{**SHORT, "batch": batch}), tmp_path / "adapters" / "colour"))

@@ -14,10 +14,10 @@ from typing import Any
 import torch
 
 from imfine.core.train.events import SampledPicture
-from imfine.core.train.latents import Latents
 from imfine.core.train.packing import Pack
-from imfine.core.train.picture_learner import PictureLearner
-from imfine.core.train.picture_samples import drawn
+from imfine.core.train.pictures.latents import Latents
+from imfine.core.train.pictures.learner import PictureLearner
+from imfine.core.train.pictures.samples import drawn
 
 DRAWS = 4  # timesteps at which each held-out picture is measured, one in each quarter
 

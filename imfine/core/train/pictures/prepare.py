@@ -14,12 +14,12 @@ from imfine.core.events import Notice, Phase
 from imfine.core.models.load_image import read_tokenizers
 from imfine.core.models.local import Local
 from imfine.core.train.data import Data
-from imfine.core.train.latents import Latents, write_latents
 from imfine.core.train.learner import Parent
 from imfine.core.train.lesson import Lesson
-from imfine.core.train.picture_learner import PictureLearner, open_pictures
-from imfine.core.train.picture_lesson import PictureLesson
-from imfine.core.train.picture_samples import latents_of
+from imfine.core.train.pictures.latents import Latents, write_latents
+from imfine.core.train.pictures.learner import PictureLearner, open_pictures
+from imfine.core.train.pictures.lesson import PictureLesson
+from imfine.core.train.pictures.samples import latents_of
 from imfine.core.train.plan import Plan
 from imfine.core.train.prepared import AnyLearner
 from imfine.core.train.told import of_the_captions

@@ -19,7 +19,7 @@ from imfine.core.families import Layout
 from imfine.core.train.plan import Plan
 
 if TYPE_CHECKING:
-    from imfine.core.train.picture_learner import PictureLearner
+    from imfine.core.train.pictures.learner import PictureLearner
 
 DIFFUSERS = "pytorch_lora_weights.safetensors"
 KOHYA = "{}-kohya.safetensors"
@@ -28,7 +28,7 @@ PEFTS = "default"  # how PEFT calls an adapter that has no name
 
 def attach(module: nn.ModuleDict, layout: Layout, plan: Plan) -> None:
     """Adapters in float32 on the plan's targets, neutral at first. The random half comes from the seed."""
-    from imfine.core.train.picture_learner import in_memory
+    from imfine.core.train.pictures.learner import in_memory
 
     config = LoraConfig(
         r=plan.rank,

@@ -27,7 +27,7 @@ from imfine.core.recipe import Recipe
 from imfine.core.train.evaluate import evaluating
 from imfine.core.train.events import SampledPicture
 from imfine.core.train.home import SAMPLES
-from imfine.core.train.picture_learner import PictureLearner
+from imfine.core.train.pictures.learner import PictureLearner
 from imfine.settings import Settings, settings
 
 AT_ONCE = 4  # pictures

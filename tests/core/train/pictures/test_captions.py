@@ -11,9 +11,9 @@ from accelerate import Accelerator
 from picture_data import Pictures
 from training import Source
 
-from imfine.core.train import captions
-from imfine.core.train.captions import Captions, Words
-from imfine.core.train.picture_learner import PictureLearner
+from imfine.core.train.pictures import captions
+from imfine.core.train.pictures.captions import Captions, Words
+from imfine.core.train.pictures.learner import PictureLearner
 from imfine.core.train.plan import Plan
 from imfine.core.train.prepare import prepare
 from imfine.core.train.prepared import Prepared

@@ -1,0 +1,1 @@
+"""What learns pictures: the same loop, with another learner, lesson and memory."""

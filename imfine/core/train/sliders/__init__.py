@@ -1,0 +1,1 @@
+"""A knob that a picture model learns from two opposite prompts, without data."""
