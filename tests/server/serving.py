@@ -208,7 +208,7 @@ class Running:
         self.thread = threading.Thread(target=self.server.run, args=([self.socket],))
         self.thread.start()
         until(lambda: self.server.started)
-        self.http = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+        self.http = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=120)
 
     def stop(self) -> float:
         """Seconds it took."""

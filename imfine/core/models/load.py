@@ -74,7 +74,7 @@ class LoadedModel:
     def nbytes(self) -> int:
         """Bytes of its weights and of its deltas in memory; tied weights count once."""
         tensors = [*self.module.parameters(), *self.module.buffers()]
-        weights = {tensor.data_ptr(): tensor.nbytes for tensor in tensors}
+        weights: dict[int, int] = {tensor.data_ptr(): tensor.nbytes for tensor in tensors}
         return sum(weights.values()) + self.equalizer.delta_bytes
 
     def compare(

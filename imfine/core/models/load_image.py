@@ -121,9 +121,8 @@ def read_pictures(
 def laid_out(module: nn.Module, pixels: int) -> nn.Module:
     """A UNet or VAE with its weights as convolutions of large pictures want them, quicker
     there (bench.image). A UNet of small ones (`pixels` a side) stays as it is, or it would be slower."""
-    if isinstance(module, UNet2DConditionModel) and pixels < LARGE:
-        return module
-    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    small = isinstance(module, UNet2DConditionModel) and pixels < LARGE
+    return module if small else module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def read_tokenizers(folder: Path) -> tuple[CLIPTokenizer, ...]:

@@ -133,7 +133,7 @@ def _built(
             )
     if names := sorted(info["unexpected_keys"]):
         raise _contradicts(folder, f"it has tensors that {where.architecture} does not know, e.g. {names[0]}")
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def _contradicts(folder: Path, reason: str) -> ModelBroken:

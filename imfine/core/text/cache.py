@@ -38,7 +38,7 @@ def may_break_off(asked: Callable[[], bool]) -> Iterator[None]:
         _asked.reset(token)
 
 
-class RowCache(Cache):
+class RowCache(Cache):  # type: ignore[misc] # transformers' types are not read
     """transformers' cache interface over `store` (layers, 2, rows, kv_heads, columns, head_dim)."""
 
     def __init__(
@@ -149,14 +149,14 @@ class RowCache(Cache):
         return torch.empty(shape, dtype=self.dtype, device=self.device)
 
 
-class _Layer(CacheLayerMixin):
+class _Layer(CacheLayerMixin):  # type: ignore[misc]
     """One layer's view; the arithmetic is the cache's."""
 
     is_sliding = False  # all columns are kept; a sliding window is the mask's business
     supports_early_init = False
 
     def __init__(self, cache: RowCache, index: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.cache, self.index = cache, index
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:

@@ -25,7 +25,7 @@ def attach(module: PreTrainedModel, layout: Layout, plan: Plan, name: str) -> Pe
     """Adapters on the plan's targets, neutral at first. The random half comes from the plan's seed."""
     config = LoraConfig(
         r=plan.rank,
-        lora_alpha=plan.lora_alpha,  # type: ignore[arg-type] # a float is as good
+        lora_alpha=plan.lora_alpha,  # a float is as good
         lora_dropout=plan.dropout,
         use_dora=plan.method == "dora",
         target_modules=[target.module for target in targets(layout, plan)],

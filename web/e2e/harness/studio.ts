@@ -62,7 +62,8 @@ export class Studio {
   /** Waits until both lanes have ended, and show their own answer. */
   async answered(): Promise<void> {
     try {
-      await this.page.getByRole("button", { name: /^(Answer|답 듣기)$/ }).waitFor({ timeout: 60_000 });
+      const again = this.page.getByRole("button", { name: /^(Answer|답 듣기)$/ });
+      await again.waitFor({ timeout: 150_000 }); // a worker may have to start first
       for (const kind of ["base", "tuned"])
         await this.page
           .locator(`section[data-kind=${kind}][aria-busy=false]:not([data-stale])`)

@@ -32,7 +32,7 @@ def attach(module: nn.ModuleDict, layout: Layout, plan: Plan) -> None:
 
     config = LoraConfig(
         r=plan.rank,
-        lora_alpha=plan.lora_alpha,  # type: ignore[arg-type] # a float is as good
+        lora_alpha=plan.lora_alpha,  # a float is as good
         lora_dropout=plan.dropout,
         use_dora=plan.method == "dora",
         target_modules=list(in_memory(module, layout, plan).values()),

@@ -122,7 +122,7 @@ class PictureLearner(nn.Module):
 
 def noising(config: Mapping[str, Any]) -> Any:
     """The schedule of noise that a model was trained with. Raises: ModelRefused."""
-    found: Any = DDPMScheduler.from_config(dict(config))  # type: ignore[no-untyped-call]
+    found: Any = DDPMScheduler.from_config(dict(config))
     if found.config.prediction_type not in PREDICTIONS:
         raise ModelRefused(
             f"the model predicts {str(found.config.prediction_type)[:40]!r}, which is not trained here",
