@@ -94,8 +94,7 @@ class Catalog:
             ) from reason
 
     def _ask(self, ref: str, revision: str | None) -> tuple[Card, Layout]:
-        card = catalog.find(ref, self.settings, any_folder=False, revision=revision)
-        return self._remember(ref, revision, card)
+        return self._remember(ref, revision, catalog.find_on_hub(ref, self.settings, revision))
 
     def _remember(self, ref: str, revision: str | None, card: Card) -> tuple[Card, Layout]:
         layout = catalog.layout_of(card)

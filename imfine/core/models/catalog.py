@@ -101,8 +101,11 @@ def find(ref: str, settings: Settings, *, any_folder: bool, revision: str | None
     and the Hub's cache. Raises: ModelNotFound, ModelGated, NoNetwork, ModelRefused, ModelBroken,
     UnsupportedArchitecture.
     """
-    if (card := find_here(ref, settings, any_folder=any_folder)) is not None:
-        return card
+    return find_here(ref, settings, any_folder=any_folder) or find_on_hub(ref, settings, revision)
+
+
+def find_on_hub(ref: str, settings: Settings, revision: str | None = None) -> Card:
+    """The card of what `find_here` does not know. Raises: as `find`."""
     ref = ALIASES.get(ref, ref)
     parsed = hub.parse(f"{ref}@{revision}" if revision and "@" not in ref else ref)
     if parsed is None:
