@@ -6,8 +6,11 @@ its `type`; the server adds `run`, `attempt` and its own id when it stores one.
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,18 @@ class Phase:
     total: int | None = None
     unit: Literal["bytes", "tokens", "steps", "lanes", "runs", "parts"] = "bytes"
     type: Literal["phase"] = "phase"
+
+
+def last_of(steps: Iterator[Phase | T]) -> Generator[Phase, None, T]:
+    """Hands phases on, and returns what came last: `model = yield from last_of(read_module(…))`."""
+    last: list[T] = []
+    for each in steps:
+        if isinstance(each, Phase):
+            yield each
+        else:
+            last = [each]
+    assert last, "what was worked for comes last"
+    return last[0]
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from accelerate import Accelerator
 
-from imfine.core.events import Notice, Phase
+from imfine.core.events import Notice, Phase, last_of
 from imfine.core.models.local import Local
 from imfine.core.models.module import read_tokenizer
 from imfine.core.train.data import Data, rendered
-from imfine.core.train.learner import Learner, Parent, open_learner
+from imfine.core.train.learner import Parent, open_learner
 from imfine.core.train.lesson import Lesson, TextLesson
 from imfine.core.train.plan import Plan
 from imfine.core.train.prepared import AnyLearner
@@ -23,13 +23,7 @@ def opened(  # noqa: PLR0917
     accelerator: Accelerator, parent: Parent, local: Local, data: Data, plan: Plan, folder: Path
 ) -> Iterator[Phase | Notice | tuple[AnyLearner, Lesson]]:
     tokenizer = read_tokenizer(parent.path)
-    learner: Learner | None = None
-    for each in open_learner(parent, plan, place_to_read(accelerator.device)):
-        if isinstance(each, Phase):
-            yield each
-        else:
-            learner = each
-    assert learner is not None, "open_learner yields the learner last"
+    learner = yield from last_of(open_learner(parent, plan, place_to_read(accelerator.device)))
     if parts() > 1:
         split(learner, accelerator.device)
     length = plan.tokens(local.layout)

@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file, save_file
 
-from imfine.core.events import Notice, Phase
+from imfine.core.events import Notice, Phase, last_of
 from imfine.core.models.load_image import read_tokenizers
 from imfine.core.models.local import Local
 from imfine.core.train.data import Data
@@ -30,13 +30,7 @@ PRIOR = "prior.safetensors"
 def opened(  # noqa: PLR0917
     accelerator: Accelerator, parent: Parent, local: Local, data: Data, plan: Plan, folder: Path
 ) -> Iterator[Phase | Notice | tuple[AnyLearner, Lesson]]:
-    learner: PictureLearner | None = None
-    for each in open_pictures(local, plan, accelerator.device):
-        if isinstance(each, Phase):
-            yield each
-        else:
-            learner = each
-    assert learner is not None, "open_pictures yields the learner last"
+    learner = yield from last_of(open_pictures(local, plan, accelerator.device))
     tokenizers = read_tokenizers(parent.path)
     prior: torch.Tensor | None = None
     if accelerator.is_main_process:

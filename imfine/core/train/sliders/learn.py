@@ -13,10 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from imfine.core.deltas.knob import HIGH, LOW
-from imfine.core.events import Phase
+from imfine.core.events import Phase, last_of
 from imfine.core.models.folders import FACTS, locked, staged, sync
 from imfine.core.models.load_image import read_tokenizers
 from imfine.core.train.checkpoint import told_when_full
@@ -77,13 +75,7 @@ def learn(
 
 def _steps(learner: PictureLearner, slider: Slider, folder: Path) -> Iterator[Phase | TrainStep]:
     tokenizers = read_tokenizers(folder)
-    drawn: torch.Tensor | None = None
-    for each in latents_of(learner, tokenizers, slider.asked):
-        if isinstance(each, Phase):
-            yield each
-        else:
-            drawn = each
-    assert drawn is not None, "latents_of yields them last"
+    drawn = yield from last_of(latents_of(learner, tokenizers, slider.asked))
     stepper, began = Stepper(learner, slider, tokenizers, drawn), time.monotonic()
     for step in range(slider.steps):
         loss, norm, lr = stepper.take(step)

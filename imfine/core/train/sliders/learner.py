@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from imfine.core.events import Phase
+from imfine.core.events import Phase, last_of
 from imfine.core.models.local import Local, read_local
 from imfine.core.train.fit import need, shapes_in
 from imfine.core.train.learner import Parent
@@ -39,14 +39,7 @@ def opened(parent: Parent, slider: Slider) -> Generator[Phase, None, PictureLear
     slider.check(local.layout, parent.id)
     check_fits(local, slider, parent.id)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    learner: PictureLearner | None = None
-    for each in open_pictures(local, slider.plan, device):
-        if isinstance(each, Phase):
-            yield each
-        else:
-            learner = each
-    assert learner is not None, "open_pictures yields the learner last"
-    return learner
+    return (yield from last_of(open_pictures(local, slider.plan, device)))
 
 
 def check_fits(local: Local, slider: Slider, name: str) -> Need:
