@@ -97,12 +97,12 @@ def system_node(wanted: tuple[tuple[int, int], ...]) -> Path | None:
     return Path(node).parent if good else None
 
 
-def install_browsers() -> None:
+def missing_browsers() -> list[str]:
+    """Packages of Debian's."""
     missing = [package for names, package in BROWSERS.items() if not any(map(shutil.which, names))]
     if not list(HANGUL_FONTS.glob("NotoSansCJK*")):
         missing.append("fonts-noto-cjk")
-    if missing:
-        install_packages(missing, "The end-to-end tests lack " + ", ".join(missing) + ".")
+    return missing
 
 
 def install_packages(packages: list[str], fact: str) -> None:

@@ -95,7 +95,15 @@ def stages(level: str) -> list[list[Line]]:
         drivers = digest([E2E / "package.json", E2E / "package-lock.json"])
         modules = E2E / "node_modules"
         web.append(Step("e2e", "browser drivers", drivers, modules, 25, 120, lambda: npm(node, E2E, "ci")))
-    return [[first], [python, web], [last]]
+    return [[first], [python, web, browsers() if level == "test" else []], [last]]
+
+
+def browsers() -> Line:
+    if not (missing := machine.missing_browsers()):
+        return []
+    fact = f"The end-to-end tests lack {', '.join(missing)}."
+    says, always = f"browsers: apt install {' '.join(missing)}", f"due at {time.time()}"
+    return [Step("browsers", says, always, ROOT, 200, 800, lambda: machine.install_packages(missing, fact))]
 
 
 def torch_step() -> Step:
@@ -200,8 +208,6 @@ def prepare(level: str) -> None:
     machine.check_python()
     machine.check_place()
     one_at_a_time()
-    if level == "test":
-        machine.install_browsers()
     every = stages(level)
     anew = every[0][0][0].due()  # a new environment begins anew
     todo = [[[step for step in line if anew or step.due()] for line in stage] for stage in every]

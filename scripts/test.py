@@ -56,7 +56,7 @@ CHECKS = [
     ),
 ]
 # Processes of one thread each, as many as tests/conftest.py says; memory is what more than eight would lack.
-PARALLEL = ["--numprocesses=auto", "--maxprocesses=8", "--dist=worksteal"]
+PARALLEL = ["--numprocesses=auto", "--maxprocesses=8", "--dist=loadfile", "--no-loadscope-reorder"]
 PYTEST = ["env", "OMP_NUM_THREADS=1", "pytest", *PARALLEL, "--junitxml={report}"]
 FAST = [Suite("python", [*PYTEST, "-m", "not slow"])]
 WHOLE = [

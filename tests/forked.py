@@ -18,8 +18,13 @@ IMPORTED = [
     "imfine.core.libraries",
     "imfine.cli",
     "imfine.core.models.load",
-    "imfine.core.text.generate",
+    "imfine.core.models.load_image",
+    "imfine.core.train.adapter",
+    "imfine.core.train.pictures.learner",
     "imfine.jobs.child",
+    "imfine.jobs.generate",
+    "imfine.jobs.worker",
+    "imfine.server.run",
 ]
 
 

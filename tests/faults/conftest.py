@@ -18,15 +18,25 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def install(home: Path, tiny: Path, backend: Backend) -> Installation:
+def install(home: Path, tiny: Path, backend: Backend, *, fork: bool = True) -> Installation:
     shutil.copytree(tiny, home / "models" / "tiny")
-    return Installation(home, backend.environment())
+    return Installation(home, backend.environment(), fork=fork)
 
 
 @pytest.fixture
 def installation(tmp_path: Path, tiny: Path, backend: Backend) -> Iterator[Installation]:
     """Not started."""
     made = install(tmp_path / "home", tiny, backend)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def anew(tmp_path: Path, tiny: Path, backend: Backend) -> Iterator[Installation]:
+    """Not started; each of its processes a Python of its own, as a user's are."""
+    made = install(tmp_path / "home", tiny, backend, fork=False)
     try:
         yield made
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -12,10 +13,13 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import forked
+import forking
 import httpx
 import psutil
 import torch
@@ -28,17 +32,13 @@ from imfine.jobs.app import make_app, queue_name
 from imfine.settings import Settings
 
 T = TypeVar("T")
+Process = subprocess.Popen[bytes] | forking.Forked
 TERMINAL = ("succeeded", "failed", "cancelled")
 # So small a model is slowed down by a second thread, and badly so on a busy machine. Tests that run beside
 # each other (pytest-xdist) take different cores.
 CORES = sorted(os.sched_getaffinity(0))
 CORE = CORES[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % len(CORES)]
 ONE_CORE = f"import os; os.sched_setaffinity(0, {{{CORE}}})\n"
-SERVER = """
-from imfine.server.run import make_server
-from imfine.settings import settings
-make_server(settings()).run()
-"""
 PAINTER = "emoji-diffusion"
 PATIENCE = 90.0  # seconds; on two slow cores, beside other tests, torch alone takes twenty to import
 LONG = 800  # tokens: a second or more of the tiny model, enough to be caught at work
@@ -91,9 +91,13 @@ def wait_for(what: Callable[[], T], seconds: float = PATIENCE) -> T:
 class Installation:
     """`start()` and `stop()` may be called again and again: home and port stay."""
 
-    def __init__(self, home: Path, environment: dict[str, str], *, lease_s: float = 4.0) -> None:
+    def __init__(
+        self, home: Path, environment: dict[str, str], *, lease_s: float = 4.0, fork: bool = True
+    ) -> None:
+        """`fork`: see forking.py. Else its processes are Pythons that begin anew, as a user's."""
         self.home = home
         self.port = free_port()
+        self.fork = fork
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("IMFINE_")},
             **environment,
@@ -104,48 +108,54 @@ class Installation:
             "PYTHONUNBUFFERED": "1",
         }
         self.said: list[str] = []
-        self.process: subprocess.Popen[str] | None = None
-        self.others: list[subprocess.Popen[str]] = []
+        self.process: Process | None = None
+        self.others: list[Process] = []
         self._http: httpx.Client | None = None
 
     # -- processes
 
     def start(self, *, ready: bool = True) -> None:
         self.said = []
-        self.process = self._run("from imfine.cli import main; main()", "up")
+        self.process = self._run(forking.up, "up")
         if ready:
             wait_for(lambda: "?token=" in "".join(self.said) or self._over())
 
     def start_server_alone(self) -> None:
         """Without children, as on a machine whose workers are elsewhere."""
-        self.process = self._run(SERVER)
+        self.process = self._run(forking.serve)
         wait_for(lambda: self.get("/healthz", strict=False).status_code == 200)
 
-    def start_worker(self, queue: str = "live") -> subprocess.Popen[str]:
+    def start_worker(self, queue: str = "live") -> Process:
         """One that is not a child of `up`."""
         wait_for((self.home / "worker-token").exists)
-        worker = self._run("from imfine.jobs.worker import main; main()", queue)
+        worker = self._run(forking.worker, queue)
         self.others.append(worker)
         wait_for(lambda: worker.pid in {each["pid"] for each in self.workers()})
         return worker
 
-    def _run(self, code: str, *words: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", ONE_CORE + code, *words],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
-        return process
+    def _run(self, main: Callable[[], None], *words: str) -> Process:
+        says = self.home.parent / f"{self.home.name}.says-{uuid.uuid4().hex}"
+        os.mkfifo(says)
+        threading.Thread(target=self._listen, args=(says,), daemon=True).start()
+        if self.fork:
+            first = functools.partial(forking.begin, main, CORE)
+            return forking.Forked(forked.run(first, ["imfine", *words], self.environment, {1: says, 2: says}))
+        code = f"from {main.__module__} import {main.__name__} as begin; begin()"
+        with says.open("w") as out:
+            return subprocess.Popen(
+                [sys.executable, "-c", ONE_CORE + code, *words],
+                env=self.environment,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            self.said.append(line)
-            sys.stdout.write(line)
+    def _listen(self, says: Path) -> None:
+        with says.open() as lines:
+            for line in lines:
+                self.said.append(line)
+                sys.stdout.write(line)
+        says.unlink()
 
     def _over(self) -> bool:
         assert self.process is not None
@@ -157,7 +167,11 @@ class Installation:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def child(self, queue: str) -> psutil.Process:
-        return next(child for child in self.children() if queue in child.cmdline())
+        return next(child for child in self.children() if queue in title(child))
+
+    def learning(self) -> list[psutil.Process]:
+        """The processes that runs of training have for themselves."""
+        return [each for each in self.children() if "child" in title(each)]
 
     def stop(self, number: int = signal.SIGTERM, seconds: float = 10.0) -> int:
         """Sends a signal and waits; the exit code."""
@@ -283,6 +297,11 @@ class Installation:
 
     def log(self, run_id: str) -> list[dict[str, Any]]:
         return list(self.follow(run_id))
+
+
+def title(process: psutil.Process) -> list[str]:
+    """What it was begun with; where it was forked, the word it has given itself (forking.py)."""
+    return [*process.cmdline(), process.name()]
 
 
 def text(events: list[dict[str, Any]], lane: int, attempt: int) -> str:

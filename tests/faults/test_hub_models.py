@@ -32,7 +32,7 @@ def hub(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 def online(hub: Hub, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     home = tmp_path_factory.mktemp("online")
     shutil.copytree(tiny, home / "models" / "tiny")
-    made = Installation(home, {})
+    made = Installation(home, {}, fork=False)  # the Hub's library reads its environment once
     made.environment |= {
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(home / "hf"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import psutil
 import pytest
 from installation import PAINTER, TERMINAL, Installation, types, wait_for
 
@@ -38,10 +37,6 @@ def wait_steps(there: Installation, run_id: str, attempt: int = 1) -> None:
         if (event["type"], event["attempt"]) == ("train_steps", attempt):
             return
     raise AssertionError(f"run {run_id} ended without a step")
-
-
-def children(there: Installation) -> list[psutil.Process]:
-    return [each for each in there.children() if "imfine.jobs.child" in each.cmdline()]
 
 
 def left(there: Installation, name: str) -> set[str]:
@@ -83,7 +78,7 @@ def test_how_long_it_takes_is_told_by_steps_that_are_thrown_away(ready: Installa
 def test_a_process_that_is_killed_is_followed_by_one_that_begins_anew(ready: Installation) -> None:
     run = begin(ready, "killed", steps=20)
     wait_steps(ready, run)
-    children(ready)[0].kill()
+    ready.learning()[0].kill()
     wait_for(lambda: ready.run(run)["attempt"] == 2)
     ready.wait_state(run, "succeeded", seconds=PATIENCE)
     again = [each for each in ready.log(run) if each["attempt"] == 2]
@@ -98,7 +93,7 @@ def test_cancel_leaves_nothing(ready: Installation) -> None:
     ready.cancel(run)
     ready.wait_state(run, "cancelled")
     assert left(ready, "cancelled") == set()
-    assert not children(ready)
+    assert not ready.learning()
     assert not [
         each for each in ready.get(f"/api/models/{PAINTER}").json()["deltas"] if each["id"] == "cancelled"
     ]

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
@@ -26,63 +27,65 @@ def gone(processes: list[psutil.Process], seconds: float) -> None:
     assert alive == []
 
 
-def test_sigterm_gives_the_run_back_and_leaves_no_process(installation):
-    installation.start()
-    run = installation.submit(tokens=LONG)
-    installation.wait_tokens(run)
-    children = installation.children()
+def test_sigterm_gives_the_run_back_and_leaves_no_process(anew):
+    anew.start()
+    run = anew.submit(tokens=LONG)
+    anew.wait_tokens(run)
+    children = anew.children()
     assert len(children) == 2
+    for one in (anew.process.pid, anew.child("batch").pid):  # the run's own process has it
+        assert "libtorch" not in Path(f"/proc/{one}/maps").read_text()
     streamed: list[dict] = []
-    reader = threading.Thread(target=lambda: streamed.extend(installation.follow(run)))
+    reader = threading.Thread(target=lambda: streamed.extend(anew.follow(run)))
     reader.start()
     began = time.monotonic()
-    assert installation.stop(signal.SIGTERM) == 0
+    assert anew.stop(signal.SIGTERM) == 0
     assert time.monotonic() - began < 10
     reader.join(1)
     assert not reader.is_alive()
     assert types(streamed)[-1] == "queued"
     gone(children, 0.5)
 
-    installation.start()
-    found = installation.wait_state(run, "succeeded")
+    anew.start()
+    found = anew.wait_state(run, "succeeded")
     assert found["attempt"] == 2
-    events = installation.log(run)
+    events = anew.log(run)
     assert events[: len(streamed)] == streamed
     assert text(events, 1, 2) == found["result"]["lanes"][1]["text"]
 
 
 @pytest.mark.embedded
-def test_ctrl_c_ends_it_and_a_second_one_at_once(installation):
-    installation.start()
-    children = installation.children()
-    assert installation.stop(signal.SIGINT) == 130
+def test_ctrl_c_ends_it_and_a_second_one_at_once(anew):
+    anew.start()
+    children = anew.children()
+    assert anew.stop(signal.SIGINT) == 130
     gone(children, 0.5)
 
-    installation.start()
-    children = installation.children()
+    anew.start()
+    children = anew.children()
     for child in children:
         child.suspend()  # they do not hear the first
-    installation.process.send_signal(signal.SIGINT)
+    anew.process.send_signal(signal.SIGINT)
     time.sleep(1)
-    assert installation.process.poll() is None
+    assert anew.process.poll() is None
     began = time.monotonic()
-    assert installation.stop(signal.SIGINT) == 130
+    assert anew.stop(signal.SIGINT) == 130
     assert time.monotonic() - began < 3
     gone(children, 0.5)
 
 
-def test_a_killed_parent_takes_its_children_along_and_the_run_is_answered_later(installation):
-    installation.start()
-    run = installation.submit(tokens=LONG)
-    installation.wait_tokens(run)
-    children = installation.children()
-    installation.stop(signal.SIGKILL)
+def test_a_killed_parent_takes_its_children_along_and_the_run_is_answered_later(anew):
+    anew.start()
+    run = anew.submit(tokens=LONG)
+    anew.wait_tokens(run)
+    children = anew.children()
+    anew.stop(signal.SIGKILL)
     gone(children, 10)
 
-    installation.start()
-    found = installation.wait_state(run, "succeeded")
+    anew.start()
+    found = anew.wait_state(run, "succeeded")
     assert found["attempt"] == 2
-    assert types(installation.log(run)).count("restart") == 1
+    assert types(anew.log(run)).count("restart") == 1
 
 
 def test_the_server_restarts_while_an_answer_streams(installation):

@@ -285,7 +285,7 @@ def test_data_that_fill_the_memory_end_the_child_alone(
 @pytest.mark.slow
 def test_others_are_served_and_memory_stays_while_much_is_read(running: Running) -> None:
     row = json.dumps({"text": "All happy families are alike. " * 30}).encode() + b"\n"
-    size, done = 100 << 20, []
+    size, done = 64 << 20, []
 
     def parts() -> Iterator[bytes]:
         for i in range(size // (len(row) * 1000)):
