@@ -55,12 +55,15 @@ def compile_all() -> None:
 
 
 def pip(*arguments: str) -> None:
-    for info in site_packages().glob(
-        "*.dist-info"
-    ):  # INSTALLER comes last: without it a package is half there
-        if not (info / "INSTALLER").exists():
-            shutil.rmtree(info)
+    """Several at the same time get along: no two lines of steps install the same package."""
     run([str(PYTHON), "-m", "pip", *arguments])
+
+
+def forget_half_installed() -> None:
+    """What an interrupted pip has left would count as installed."""
+    for info in site_packages().glob("*.dist-info"):
+        if not (info / "INSTALLER").exists():  # which comes last
+            shutil.rmtree(info)
 
 
 def npm(node: Path, folder: Path, *arguments: str) -> None:

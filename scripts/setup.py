@@ -29,6 +29,7 @@ from commands import (
     attempt,
     compile_all,
     end_all,
+    forget_half_installed,
     npm,
     pip,
     pip_lock,
@@ -73,7 +74,11 @@ def stages(level: str) -> list[list[Line]]:
     project = digest([ROOT / "pyproject.toml"])
 
     first = [Step("venv", "environment in .venv", interpreter, PYTHON, 0, 40, make_venv)]
-    python = [torch_step(), lock_step("base", "libraries", PYTHON, 150, 910)]
+    torch = [torch_step()]
+    python = [
+        lock_step("base", "libraries", PYTHON, 150, 910),
+        Step("imfine", "I'm Fine itself", project, VENV / "bin" / "imfine", 0, 1, install_project),
+    ]
     web = [
         Step("web", "web libraries", packages, WEB / "node_modules", 90, 400, lambda: npm(node, WEB, "ci"))
     ]
@@ -82,8 +87,7 @@ def stages(level: str) -> list[list[Line]]:
         lock = digest([LOCKS / "node.lock"])
         first.append(Step("node", "Node", lock, VENV / "bin" / "npm", 61, 270, install_node))
     if level != "up":
-        python.append(lock_step("dev", "test tools", VENV / "bin" / "pytest", 85, 330))
-    python.append(Step("imfine", "I'm Fine itself", project, VENV / "bin" / "imfine", 0, 1, install_project))
+        torch.append(lock_step("dev", "test tools", VENV / "bin" / "pytest", 85, 330))  # bitsandbytes in both
     if level != "check":
         sources, page = packages + digest(web_sources()), WEB / "dist" / "index.html"
         web.append(Step("page", "web page", sources, page, 0, 20, lambda: npm(node, WEB, "run", "build")))
@@ -95,7 +99,8 @@ def stages(level: str) -> list[list[Line]]:
         drivers = digest([E2E / "package.json", E2E / "package-lock.json"])
         modules = E2E / "node_modules"
         web.append(Step("e2e", "browser drivers", drivers, modules, 25, 120, lambda: npm(node, E2E, "ci")))
-    return [[first], [python, web, browsers() if level == "test" else []], [last]]
+    lines = [torch, python, web, browsers() if level == "test" else []]
+    return [[first], lines, [last]]
 
 
 def browsers() -> Line:
@@ -103,7 +108,7 @@ def browsers() -> Line:
         return []
     fact = f"The end-to-end tests lack {', '.join(missing)}."
     says, always = f"browsers: apt install {' '.join(missing)}", f"due at {time.time()}"
-    return [Step("browsers", says, always, ROOT, 200, 800, lambda: machine.install_packages(missing, fact))]
+    return [Step("browsers", says, always, ROOT, 315, 1000, lambda: machine.install_packages(missing, fact))]
 
 
 def torch_step() -> Step:
@@ -218,6 +223,7 @@ def prepare(level: str) -> None:
     disk_gb = sum(step.disk_mb for step in due) / 1e3
     print(f"Set-up: up to {fetch_gb:.1f} GB to fetch, {disk_gb:.1f} GB of disk needed.", flush=True)
     machine.check_disk(disk_gb * 1e3)
+    forget_half_installed()
     numbers = iter([f"[{number}/{len(due)}]" for number in range(1, len(due) + 1)])
     for stage in todo:
         do_side_by_side([line for line in stage if line], numbers)

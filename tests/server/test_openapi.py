@@ -100,7 +100,7 @@ def test_fuzzing_finds_no_5xx_and_nothing_undescribed(
     Worker(fuzzed.http).hello()  # or /readyz tells, with 503, that there is none
 
     @examples(
-        max_examples=15,
+        max_examples=10,
         deadline=None,
         derandomize=True,
         database=None,

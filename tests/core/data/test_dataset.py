@@ -109,7 +109,7 @@ def test_what_a_killed_process_left_is_cleared_away(ten: Dataset, tmp_path: Path
 @pytest.mark.parametrize("shape", ["jsonl", "json", "csv", "txt"])
 def test_a_large_file_does_not_fill_the_memory(tmp_path: Path, shape: str) -> None:
     size, words = (
-        100 << 20,
+        64 << 20,
         "All happy families are alike; each unhappy family is unhappy in its own way. " * 13,
     )
     file = tmp_path / f"large.{shape}"
