@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,29 +19,28 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def install(home: Path, tiny: Path, backend: Backend, *, fork: bool = True) -> Installation:
+@contextmanager
+def installed(home: Path, tiny: Path, backend: Backend, *, fork: bool = True) -> Iterator[Installation]:
     shutil.copytree(tiny, home / "models" / "tiny")
-    return Installation(home, backend.environment(), fork=fork)
+    made = Installation(home, backend.environment(), fork=fork)
+    try:
+        yield made
+    finally:
+        made.end()
 
 
 @pytest.fixture
 def installation(tmp_path: Path, tiny: Path, backend: Backend) -> Iterator[Installation]:
     """Not started."""
-    made = install(tmp_path / "home", tiny, backend)
-    try:
+    with installed(tmp_path / "home", tiny, backend) as made:
         yield made
-    finally:
-        made.end()
 
 
 @pytest.fixture
 def anew(tmp_path: Path, tiny: Path, backend: Backend) -> Iterator[Installation]:
     """Not started; each of its processes a Python of its own, as a user's are."""
-    made = install(tmp_path / "home", tiny, backend, fork=False)
-    try:
+    with installed(tmp_path / "home", tiny, backend, fork=False) as made:
         yield made
-    finally:
-        made.end()
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +48,7 @@ def shared(
     tmp_path_factory: pytest.TempPathFactory, tiny: Path, shared_backend: Backend
 ) -> Iterator[Installation]:
     """Started, with a warm model."""
-    made = install(tmp_path_factory.mktemp("shared"), tiny, shared_backend)
-    try:
+    with installed(tmp_path_factory.mktemp("shared"), tiny, shared_backend) as made:
         made.start()
         made.wait_state(made.submit(), "succeeded")
         yield made
-    finally:
-        made.end()

@@ -107,6 +107,7 @@ def test_it_goes_when_nobody_asks(shared: TestClient, monkeypatch: pytest.Monkey
     monkeypatch.setattr(estimates, "IDLE_S", 0.2)
     estimate(shared, plan={"batch": 1, "rank": 4})
     until(lambda: child() is None)
+    assert estimate(shared, plan={"batch": 1, "rank": 5}).status_code == 200
 
 
 def test_it_goes_with_the_server(running: Running) -> None:
