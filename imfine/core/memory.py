@@ -166,7 +166,7 @@ def decoded_at_once(width: int, height: int) -> int:
 
 def packs(parameters: int, dtype: str) -> bool:
     """Whether a model's matrices are kept a second time, rearranged for the processor (models/packed.py)."""
-    return dtype == "bfloat16" and not gpus() and parameters * DTYPE_BYTES[dtype] <= PACKED_LIMIT
+    return not gpus() and parameters * DTYPE_BYTES[dtype] <= PACKED_LIMIT
 
 
 def needed(parameters: int, layout: Layout, dtype: str) -> int:
