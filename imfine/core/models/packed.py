@@ -3,9 +3,9 @@
 torch hands a bfloat16 product to oneDNN with the weight as it lies in the file, and oneDNN rearranges it at
 every call: a third of the time of a short product. Kept rearranged it gives the same bits. A float32 product
 goes to the BLAS, which reads the weight twice as slowly for a row or two as oneDNN reads it rearranged, and
-whose bits depend on how many rows there are; oneDNN's do not. Either is checked on this processor before it is
-used. It takes twice the memory, so it is done for small models only; see memory.packs. What inductor does when
-it freezes a model, for the eager one. The parameters themselves stay as they are.
+whose bits depend on how many rows there are; oneDNN's do not. Either is checked on this processor before it
+is used. It takes twice the memory, so it is done for small models only; see memory.packs. What inductor does
+when it freezes a model, for the eager one. The parameters themselves stay as they are.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class PackedLinear(nn.Linear):
 
 
 def pack(module: nn.Module) -> bool:
-    """Packs every Linear of a model on the CPU. False, and nothing done, where the products would be others."""
+    """Packs every Linear of a model on the CPU. False, and nothing done, where a product would be another."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     linears = [each for each in module.modules() if type(each) is nn.Linear]

@@ -15,7 +15,6 @@ from imfine.core.models.load import LoadedModel, load
 from imfine.core.models.packed import PackedLinear, multiply, pack
 from imfine.core.recipe import Recipe
 
-
 BF16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
 SHAPES = [(1, 1), (2, 1), (25, 1), (1, 38), (2, 20), (1, 130)]
 
