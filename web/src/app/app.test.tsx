@@ -244,7 +244,7 @@ test("jobs: a run that waits can be cancelled, and the list follows the stream",
   await user.click(await within(drawer).findByRole("button", { name: "Cancel" }));
   expect(await within(drawer).findByRole("button", { name: "Run again" })).toBeInTheDocument();
   await user.click(within(drawer).getByRole("button", { name: "Close" }));
-  server.say("/api/events", 1, {
+  server.say("/api/events", {
     type: "state",
     run: "01c",
     attempt: 0,

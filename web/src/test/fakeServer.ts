@@ -7,9 +7,17 @@ type Handler = (ask: Ask) => unknown;
 export type FakeServer = {
   asked: Ask[];
   on: (route: string, handler: Handler) => void;
-  /** Writes an event into every open stream whose path begins so. */
-  say: (path: string, id: number, data: Record<string, unknown>) => void;
+  /** Writes an event into every open stream whose path begins so -> its id. */
+  say: (path: string, data: Record<string, unknown>) => number;
 };
+
+let lastEvent = 0;
+
+/** The page's stream remembers what it has seen: ids grow over all tests, whatever file they are in. */
+export function nextEventId(): number {
+  lastEvent += 1;
+  return lastEvent;
+}
 
 export function answer(status: number, body: unknown): Response {
   return new Response(body === null ? null : JSON.stringify(body), {
@@ -80,10 +88,12 @@ export function fakeServer(routes: Record<string, Handler>): FakeServer {
   return {
     asked,
     on: (route, handler) => table.set(route, handler),
-    say: (path, id, data) => {
+    say: (path, data) => {
+      const id = nextEventId();
       for (const one of streams)
         if (one.path.startsWith(path))
           one.send(`id: ${id}\nevent: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
+      return id;
     },
   };
 }

@@ -6,7 +6,6 @@ import { startPageStream, streamOpen, subscribe, subscribeAll, useConnection } f
 
 let server: FakeServer;
 let stop: () => void;
-let id = 0; // ids only grow, over all tests of this file
 
 const tokens = (run: string, text: string) => ({
   type: "tokens",
@@ -18,10 +17,7 @@ const tokens = (run: string, text: string) => ({
   texts: [text],
   top: null,
 });
-const say = (data: Record<string, unknown>) => {
-  id += 1;
-  server.say("/api/events", id, data);
-};
+const say = (data: Record<string, unknown>) => server.say("/api/events", data);
 const texts = (events: RunEvent[]) =>
   events.map((event) => (event.type === "tokens" ? event.texts[0] : event.type));
 
@@ -69,7 +65,7 @@ test("who listens to everything hears every run", async () => {
 });
 
 test("back on the network: the stream is opened again from the last id", async () => {
-  say(tokens("r3", "a"));
+  const id = say(tokens("r3", "a"));
   const heard: RunEvent[] = [];
   subscribe("r3", (event) => heard.push(event));
   await vi.waitFor(() => expect(heard).toHaveLength(1));

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startPageStream } from "@/api/stream/pageStream";
 import { setLanguage } from "@/shared/i18n/i18n";
 import { useChosenModel } from "@/shared/store/model";
+import { nextEventId } from "@/test/fakeServer";
 import CreatePage from "./CreatePage";
 import { useDraft } from "./logic/draft";
 import { EMPTY } from "./logic/lanes";
@@ -75,7 +76,6 @@ const manifest = {
 };
 
 let served = 0; // the page's stream keeps runs it has heard of: every test has its own
-let id = 0; // the stream's ids grow over all tests
 
 /** A server on the page's side of fetch: what was posted, and a stream to speak on. */
 function serve() {
@@ -97,7 +97,9 @@ function serve() {
         start(controller) {
           speak = (event) =>
             controller.enqueue(
-              encoder.encode(`id: ${++id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`),
+              encoder.encode(
+                `id: ${nextEventId()}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
+              ),
             );
         },
       });

@@ -35,7 +35,6 @@ export interface FakeTraining {
   end: () => void;
 }
 
-let event = 0; // the page remembers what it has seen: no test uses another's
 let runs = 0;
 
 export function fakeTraining(world: World): FakeTraining {
@@ -58,7 +57,7 @@ export function fakeTraining(world: World): FakeTraining {
       const run = anyRun({ id: fake.latest, name: String(asked.name ?? "n") });
       return { ...run, ...asked, request, result: null };
     },
-    say: (data) => fake.server.say("/api/events", ++event, { run: fake.latest, attempt: 1, ...data }),
+    say: (data) => fake.server.say("/api/events", { run: fake.latest, attempt: 1, ...data }),
     end() {
       stopStream();
       dismiss();

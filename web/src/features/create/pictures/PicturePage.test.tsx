@@ -37,7 +37,6 @@ const kept = {
   lane: "tuned",
 };
 
-let id = 5000;
 let runs = 0;
 let end: () => void = () => {};
 
@@ -72,7 +71,7 @@ function show() {
   const posted = () => server.asked.filter(({ method, path }) => method === "POST" && path === "/api/runs");
   const say = (event: Record<string, unknown>) =>
     act(async () => {
-      server.say("/api/events", ++id, { run: `pictures${runs}`, attempt: 1, ...event });
+      server.say("/api/events", { run: `pictures${runs}`, attempt: 1, ...event });
       await new Promise((resolve) => setTimeout(resolve, 5));
     });
   return { server, posted, say };
