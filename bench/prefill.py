@@ -1,4 +1,5 @@
-"""What a slider's move waits for in the model: the prefill of a short prompt, and the products in it.
+"""What a slider's move waits for in the model: the prefill of a short prompt, and the products in it, by the
+packed matrices and by those of the file.
 
     python -m bench.prefill          with the processor to itself
     python -m bench.prefill --busy   beside one busy process
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Callable
 
 import torch
+from torch.nn.functional import linear
 
 from bench.decode import loaded
 from bench.harness import seconds
@@ -55,15 +57,20 @@ def main() -> None:
         for each in layers:
             multiply(inputs[each.in_features], each.packed, each.bias)
 
+    def plain() -> None:
+        for each in layers:
+            linear(inputs[each.in_features], each.weight, each.bias)
+
     beside = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if args.busy else None
     try:
         whole = median_ms(lambda: prefill(model, ids, 1, new_cache(model), plan, more=96))
-        inner = median_ms(products)
+        inner, unpacked = median_ms(products), median_ms(plain)
     finally:
         if beside is not None:
             beside.kill()
     where = f"spin {os.environ['GOMP_SPINCOUNT']}, {'beside a busy process' if args.busy else 'alone'}"
     print(f"{where}: {len(ids)} tokens in {whole:.0f} ms, {len(layers)} products of it in {inner:.0f} ms")
+    print(f"unpacked, the products alone would take {unpacked:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -67,22 +67,23 @@ def multiply(x: Tensor, packed: Tensor, bias: Tensor | None) -> Tensor:
 def _agrees(linear: nn.Linear) -> bool:
     """In bfloat16: the same bits. In float32: as exact as such a sum can be, a row's bits the same beside any
     number of others."""
-    single = linear.weight.dtype == torch.float32
-    if not single and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    in_bfloat16 = linear.weight.dtype == torch.bfloat16
+    if in_bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     packed = rearranged(linear.weight)
     dice = torch.Generator().manual_seed(0)
     x = torch.randn(1, TRIED_ROWS[-1], linear.in_features, generator=dice).to(linear.weight.dtype)
-    whole = multiply(x, packed, linear.bias)
-    if single:
-        rounding = (
-            torch.finfo(torch.float32).eps * linear.in_features**0.5
-        )  # each of the sum's steps by chance
-        allowed = rounding * (x.norm(dim=-1, keepdim=True) * linear.weight.norm(dim=1) + 1)
-        return bool(((whole - linear(x)).abs() <= allowed).all()) and all(
-            torch.equal(multiply(x[:, :rows], packed, linear.bias), whole[:, :rows])
-            for rows in TRIED_ROWS[:-1]
-        )
-    return all(
-        torch.equal(linear(x[:, :rows]), multiply(x[:, :rows], packed, linear.bias)) for rows in TRIED_ROWS
+    tried = {rows: multiply(x[:, :rows], packed, linear.bias) for rows in TRIED_ROWS}
+    if in_bfloat16:
+        return all(torch.equal(product, linear(x[:, :rows])) for rows, product in tried.items())
+    whole = tried[TRIED_ROWS[-1]]
+    return _within_rounding(linear, x, whole) and all(
+        torch.equal(product, whole[:, :rows]) for rows, product in tried.items()
     )
+
+
+def _within_rounding(linear: nn.Linear, x: Tensor, product: Tensor) -> bool:
+    """No partial sum is longer than ‖x‖‖w‖, and each of n roundings goes up or down by chance."""
+    rounding = torch.finfo(torch.float32).eps * linear.in_features**0.5
+    allowed = rounding * (x.norm(dim=-1, keepdim=True) * linear.weight.norm(dim=1) + 1)
+    return bool(((product - linear(x)).abs() <= allowed).all())

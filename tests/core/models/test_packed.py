@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from imfine.core import memory
 from imfine.core.models import packed
@@ -24,6 +25,13 @@ def model(starter: Path, request: pytest.FixtureRequest) -> LoadedModel:
     if request.param == "bfloat16" and not BF16:
         pytest.skip("nothing is packed: no bfloat16 in this processor")
     return next(step for step in load(str(starter), dtype=request.param) if isinstance(step, LoadedModel))
+
+
+@pytest.mark.skipif(BF16, reason="this processor has bfloat16")
+def test_without_bfloat16_in_the_processor_a_model_of_it_is_not_packed(starter: Path) -> None:
+    plain = next(step for step in load(str(starter), dtype="bfloat16") if isinstance(step, LoadedModel))
+    assert not pack(plain.module)
+    assert not any(isinstance(each, PackedLinear) for each in plain.module.modules())
 
 
 def test_the_starter_is_packed_and_its_copy_is_plain(model: LoadedModel) -> None:
@@ -57,9 +65,23 @@ def test_a_row_of_a_product_has_the_same_bits_beside_any_others(model: LoadedMod
             assert torch.equal(layer(rows[:some]), whole[:some]), some
 
 
-def test_a_product_that_is_another_is_not_packed(model: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def a_thousandth_more(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return multiply(x, weight, bias) * 1.001
+
+
+def from_rounded_inputs(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """As where float32 is multiplied in bfloat16."""
+    return multiply(x.bfloat16().float(), weight, bias)
+
+
+@pytest.mark.parametrize("other", [a_thousandth_more, from_rounded_inputs])
+def test_a_product_that_is_another_is_not_packed(
+    model: LoadedModel, monkeypatch: pytest.MonkeyPatch, other: Callable[..., Tensor]
+) -> None:
+    if model.dtype == "bfloat16" and other is from_rounded_inputs:
+        pytest.skip("it is rounded so")
     plain = deepcopy(model.module)
-    monkeypatch.setattr(packed, "multiply", lambda x, weight, bias: multiply(x, weight, bias) * 1.001)
+    monkeypatch.setattr(packed, "multiply", other)
     assert not pack(plain)
     assert not any(isinstance(each, PackedLinear) for each in plain.modules())
 

@@ -13,10 +13,10 @@ export type FakeServer = {
 
 let lastEvent = 0;
 
-/** The page's stream remembers what it has seen: ids grow over all tests, whatever file they are in. */
-export function nextEventId(): number {
+/** An event as a stream writes it. The page remembers what it has seen: ids grow over all tests. */
+export function eventText(event: Record<string, unknown>): string {
   lastEvent += 1;
-  return lastEvent;
+  return `id: ${lastEvent}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
 export function answer(status: number, body: unknown): Response {
@@ -89,11 +89,9 @@ export function fakeServer(routes: Record<string, Handler>): FakeServer {
     asked,
     on: (route, handler) => table.set(route, handler),
     say: (path, data) => {
-      const id = nextEventId();
-      for (const one of streams)
-        if (one.path.startsWith(path))
-          one.send(`id: ${id}\nevent: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
-      return id;
+      const text = eventText(data);
+      for (const one of streams) if (one.path.startsWith(path)) one.send(text);
+      return lastEvent;
     },
   };
 }

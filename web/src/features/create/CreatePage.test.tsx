@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { startPageStream } from "@/api/stream/pageStream";
 import { setLanguage } from "@/shared/i18n/i18n";
 import { useChosenModel } from "@/shared/store/model";
-import { nextEventId } from "@/test/fakeServer";
+import { eventText } from "@/test/fakeServer";
 import CreatePage from "./CreatePage";
 import { useDraft } from "./logic/draft";
 import { EMPTY } from "./logic/lanes";
@@ -95,12 +95,7 @@ function serve() {
       const encoder = new TextEncoder();
       const stream = new ReadableStream<Uint8Array>({
         start(controller) {
-          speak = (event) =>
-            controller.enqueue(
-              encoder.encode(
-                `id: ${nextEventId()}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
-              ),
-            );
+          speak = (event) => controller.enqueue(encoder.encode(eventText(event)));
         },
       });
       return new Response(stream, { headers: { "content-type": "text/event-stream" } });
